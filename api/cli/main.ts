@@ -1,0 +1,2 @@
+// The `flywheel` command.
+process.stdout.write("flywheel 0.1.0\n");

@@ -1,0 +1,73 @@
+// The one door for a spec: whoever writes one (API, GitOps, a reconciler that creates children) comes through here.
+// Defaults, validation and the rules between objects are applied inside the writing transaction.
+import type { AnyResource, KindDef } from "../../crds/resource.ts";
+import type { Key, Precondition, WriteOptions } from "../store/store.ts";
+
+/** What DEFAULT_* of the environment fill in, once, at create. */
+export interface SpecDefaults {
+  readonly region: string;
+  readonly image: string;
+  readonly size: string;
+  /** Used only when size is absent too. */
+  readonly memoryMb: number;
+}
+
+/** How unknown and duplicate fields are treated, as Kubernetes' `fieldValidation`. */
+export type FieldValidation = "Strict" | "Warn" | "Ignore";
+
+export interface AdmissionOptions extends WriteOptions {
+  readonly fieldValidation?: FieldValidation;
+  /** Receives what was let through with a warning. */
+  readonly warn?: (message: string) => void;
+}
+
+export interface Admission {
+  /** `object` is parsed JSON of unknown shape; name or generateName must be in its metadata. */
+  create<R extends AnyResource>(kind: KindDef<R>, object: unknown, options?: AdmissionOptions): Promise<R>;
+  /** `change` gets the stored object and answers the whole next one; status in it is ignored. */
+  update<R extends AnyResource>(
+    kind: KindDef<R>,
+    key: Key,
+    change: (current: R) => unknown,
+    options?: AdmissionOptions & Precondition,
+  ): Promise<R>;
+  delete<R extends AnyResource>(kind: KindDef<R>, key: Key, options?: AdmissionOptions & Precondition): Promise<R>;
+}
+
+/** One thing that is wrong with an object, in Kubernetes' words for it. */
+export interface Cause {
+  readonly reason:
+    | "FieldValueRequired"
+    | "FieldValueInvalid"
+    | "FieldValueNotSupported"
+    | "FieldValueTypeInvalid"
+    | "FieldValueForbidden"
+    | "FieldValueTooLong"
+    | "UnknownField";
+  /** Path such as `spec.steps[2].name`. */
+  readonly field: string;
+  /** What is wrong and the remedy, without the field. */
+  readonly message: string;
+}
+
+/** The object breaks its schema or a rule (HTTP 422; unknown fields under Strict: 400). */
+export class InvalidError extends Error {
+  override readonly name = "InvalidError";
+  readonly kind: KindDef;
+  readonly objectName: string;
+  readonly causes: readonly Cause[];
+  constructor(kind: KindDef, objectName: string, causes: readonly Cause[]) {
+    const text = causes.map((cause) => `${cause.field}: ${cause.message}`);
+    super(
+      `${kind.kind}${kind.group === "" ? "" : `.${kind.group}`} "${objectName}" is invalid: ${text.length === 1 ? text[0] : `[${text.join(", ")}]`}`,
+    );
+    this.kind = kind;
+    this.objectName = objectName;
+    this.causes = causes;
+  }
+}
+
+/** The object may not be written now or by this caller (HTTP 403). */
+export class ForbiddenError extends Error {
+  override readonly name = "ForbiddenError";
+}

@@ -1,0 +1,55 @@
+// Every bound that the system sets itself, with its reason. Imports nothing; any layer may read it.
+
+/** Request body: the largest manifest that kubectl's own peer accepts is 3 MiB. */
+export const MAX_BODY_BYTES = 3 * 1024 * 1024;
+
+/** One stored object, as JSON. Larger ones make every watcher slow. */
+export const MAX_OBJECT_BYTES = 1024 * 1024;
+
+/** Items in a page of a list when the client sets no limit; above it a `continue` token is given. */
+export const MAX_LIST_ITEMS = 10_000;
+
+/** Events that a slow watcher may leave unread before it is cut off and has to list again. */
+export const WATCH_BUFFER_EVENTS = 10_000;
+
+/** History that a watch can begin from; older is compacted and answered with 410. */
+export const HISTORY_MAX_AGE_MS = 60 * 60_000;
+export const HISTORY_MAX_EVENTS = 100_000;
+
+/** Writes that share one commit; more only make the first one wait. */
+export const GROUP_COMMIT_MAX = 128;
+
+/** Step and exec output kept for each stream of each attempt; what comes later is dropped and said so. */
+export const LOG_MAX_BYTES = 16 * 1024 * 1024;
+
+/** How long an execution and its output can be asked for. */
+export const EXECUTION_RETENTION_MS = 24 * 60 * 60_000;
+
+/** How long Events are kept, as Kubernetes does by default times 24: they are our users' memory of a night. */
+export const EVENT_RETENTION_MS = 24 * 60 * 60_000;
+
+/** A call to the Machines API other than wait and exec. Creates in a cold region take seconds. */
+export const FLY_CALL_TIMEOUT_MS = 30_000;
+
+/** Fly answers a wait of at most 60 s a little before or after it; the socket must outlive that. */
+export const FLY_WAIT_MAX_MS = 60_000;
+export const FLY_WAIT_SLACK_MS = 10_000;
+
+/** Attempts of a GET that failed in transport or with a 5xx; only GET is ever sent twice. */
+export const FLY_GET_ATTEMPTS = 3;
+
+/** How long absence of a machine must last, over at least two reads, before an unresolved create may be sent again. */
+export const CREATE_SETTLE_MS = 30_000;
+
+/** Machines of one app that may vanish in one sweep before the breaker opens: max(3, 20 %). */
+export const VANISH_MIN = 3;
+export const VANISH_RATIO = 0.2;
+
+/** SSH that does not answer this long after `started` makes an exec probe count as reachable. */
+export const SSH_GRACE_MS = 10_000;
+
+/** SIGTERM to exit: Fly kills after its kill_timeout, and a stopped API must not keep clients waiting. */
+export const SHUTDOWN_MS = 9_000;
+
+/** A full pass over all objects even when nothing changed, in case something was missed. */
+export const RESYNC_MS = 5 * 60_000;

@@ -1,0 +1,54 @@
+// What a step may be. A runner starts something detached that outlives the connection and the controller, finds it
+// again by its key, and can cancel it. Starting twice under one key is starting once.
+import type { z } from "zod";
+import type { Session } from "../transports/transport.ts";
+
+/** Names one try; also the directory of the job on the machine. */
+export interface AttemptKey {
+  /** Uid of the run or execution. */
+  readonly run: string;
+  readonly step: string;
+  /** From 1. */
+  readonly attempt: number;
+}
+
+export type StepObservation =
+  /** Nobody has started this attempt. */
+  | { readonly state: "Absent" }
+  | { readonly state: "Running"; readonly startedAtMs?: number }
+  | { readonly state: "Exited"; readonly exitCode: number }
+  /** Was abandoned before it began, or cancelled. */
+  | { readonly state: "Abandoned" }
+  /** Was started and is neither running nor finished: another boot, or its directory is gone. */
+  | { readonly state: "Lost"; readonly message: string };
+
+export interface Output {
+  readonly stream: "stdout" | "stderr";
+  readonly offset: number;
+  readonly data: Uint8Array;
+}
+
+export interface ObserveOptions {
+  /** Bytes already held of each stream. */
+  readonly offsets: { readonly stdout: number; readonly stderr: number };
+  /** Let the machine answer only when something changed, or after this long. */
+  readonly waitMs: number;
+}
+
+export interface StepContext {
+  readonly session: Session;
+  readonly key: AttemptKey;
+  readonly signal: AbortSignal;
+}
+
+export interface StepRunner<Input> {
+  readonly uses: string;
+  readonly input: z.ZodType<Input>;
+  start(context: StepContext, input: Input, environment: Readonly<Record<string, string>>): Promise<StepObservation>;
+  observe(
+    context: StepContext,
+    options: ObserveOptions,
+  ): Promise<{ observation: StepObservation; output: readonly Output[] }>;
+  /** Ends the whole process group: TERM, after `graceMs` KILL. An attempt that has not begun never will. */
+  cancel(context: StepContext, graceMs: number): Promise<StepObservation>;
+}

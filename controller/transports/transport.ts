@@ -1,0 +1,99 @@
+// A way to run a command on a machine. The connection is only a viewer: what must outlive it is a detached job (steps/).
+import type { Instance } from "../../crds/instance.ts";
+
+export type TransportName = "SSH" | "Exec";
+
+/** Where a command should run; everything a transport needs, and nothing it could mistake. */
+export interface Target {
+  readonly app: string;
+  readonly machineId: string;
+  /** Uid of the instance: its host key is derived from it. */
+  readonly uid: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface CommandResult {
+  /** Null when a signal ended it or the connection was lost before it was known. */
+  readonly exitCode: number | null;
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+}
+
+export interface RemoteProcess {
+  readonly stdout: AsyncIterable<Uint8Array>;
+  readonly stderr: AsyncIterable<Uint8Array>;
+  readonly exit: Promise<{ readonly code: number | null; readonly signal?: string | undefined }>;
+  write(data: Uint8Array): Promise<void>;
+  end(): void;
+  resize(columns: number, rows: number): void;
+  kill(signal: string): void;
+}
+
+export interface Session {
+  readonly transport: TransportName;
+  /** Runs a shell command line to its end, with `stdin` given whole. Output over `maxBytes` of a stream is cut. */
+  run(
+    command: string,
+    options: { readonly stdin?: Uint8Array; readonly timeoutMs: number; readonly maxBytes?: number },
+    signal: AbortSignal,
+  ): Promise<CommandResult>;
+  /** A process with streams; undefined where the transport has none. */
+  readonly open?:
+    | ((
+        command: string,
+        options: { readonly terminal?: { columns: number; rows: number } },
+        signal: AbortSignal,
+      ) => Promise<RemoteProcess>)
+    | undefined;
+  close(): void;
+}
+
+export interface Transport {
+  readonly name: TransportName;
+  /** Rejects with TransportError. */
+  connect(target: Target, signal: AbortSignal): Promise<Session>;
+}
+
+/** How a machine is reached, decided by `Reach` and reported in the condition Reachable. */
+export type Reachability =
+  | { readonly reachable: true; readonly via: TransportName; readonly message: string }
+  | {
+      readonly reachable: false;
+      readonly reason: "HostKeyMismatch" | "NotReachable" | "Probing";
+      readonly message: string;
+    };
+
+/** One door to all machines: picks the transport, reuses sessions, and remembers what it found. */
+export interface Reach {
+  /** A session to the machine by the best way that answers. Rejects with TransportError. */
+  session(target: Target, signal: AbortSignal): Promise<Session>;
+  /** Tries the machine if nothing is known of it yet or what is known is old; bounded by the signal. */
+  probe(target: Target, signal: AbortSignal): Promise<Reachability>;
+  /** Forgets sessions and findings: the machine has stopped, moved or gone. */
+  forget(machineId: string): void;
+  close(): void;
+}
+
+export class TransportError extends Error {
+  override readonly name = "TransportError";
+  /** mismatch: the host key is not the pinned one, nothing was sent. down: no connection. lost: it broke in the middle. */
+  readonly class: "mismatch" | "down" | "lost" | "auth";
+  constructor(errorClass: TransportError["class"], message: string, options: { cause?: unknown } = {}) {
+    super(message, options);
+    this.class = errorClass;
+  }
+}
+
+/** The target of an instance's machine; undefined while it has none. */
+export function targetOf(app: string, instance: Instance): Target | undefined {
+  const machine = instance.status?.machine;
+  if (!machine) return undefined;
+  return {
+    app,
+    machineId: machine.id,
+    uid: instance.metadata.uid,
+    host: machine.privateIp,
+    port: instance.spec.ssh.port,
+  };
+}

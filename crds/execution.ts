@@ -1,0 +1,50 @@
+// An execution is one command run on an instance, outside any workflow. It is an object so that it survives a restart,
+// counts as activity, and can be asked for after the instance is gone. Its output is kept with the logs.
+import { z } from "zod";
+import { AGE_COLUMN, GROUP, type KindDef, type Resource, VERSION } from "./resource.ts";
+
+export const executionSpec = z.strictObject({
+  instance: z.string().min(1).describe("Name of an instance of this namespace."),
+  command: z.string().min(1).max(131_072).describe("Run by sh -c in HOME."),
+  timeoutMs: z.int().min(1).max(86_400_000),
+  cancel: z.boolean().default(false),
+});
+
+export const executionStatus = z.strictObject({
+  observedGeneration: z.int().optional(),
+  state: z.enum(["Running", "Succeeded", "Failed", "Timeout", "Cancelled"]),
+  machineId: z.string().optional(),
+  exitCode: z.int().optional(),
+  startedAt: z.string().optional(),
+  completedAt: z.string().optional(),
+  message: z.string().optional(),
+});
+
+export type ExecutionSpec = z.output<typeof executionSpec>;
+export type ExecutionStatus = z.output<typeof executionStatus>;
+export type Execution = Resource<ExecutionSpec, ExecutionStatus, "Execution">;
+
+export const executionKind: KindDef<Execution> = {
+  group: GROUP,
+  version: VERSION,
+  kind: "Execution",
+  plural: "executions",
+  singular: "execution",
+  shortNames: ["exec"],
+  categories: ["fly"],
+  scope: "Namespaced",
+  description: "One command run on an instance.",
+  fields: { spec: executionSpec, status: executionStatus },
+  columns: [
+    { name: "Instance", type: "string", jsonPath: ".spec.instance" },
+    { name: "State", type: "string", jsonPath: ".status.state" },
+    { name: "Exit", type: "integer", jsonPath: ".status.exitCode" },
+    { name: "Command", type: "string", jsonPath: ".spec.command", priority: 1 },
+    AGE_COLUMN,
+  ],
+  immutable: [
+    { path: "spec.instance", reason: "an execution belongs to one instance" },
+    { path: "spec.command", reason: "a command that has begun cannot be changed" },
+    { path: "spec.timeoutMs", reason: "a command that has begun cannot be changed" },
+  ],
+};

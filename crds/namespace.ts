@@ -1,0 +1,25 @@
+// Core Namespace: the scope of names.
+import { z } from "zod";
+import { AGE_COLUMN, type KindDef, type Resource } from "./resource.ts";
+
+const namespaceSpec = z.strictObject({ finalizers: z.array(z.string()).optional() });
+const namespaceStatus = z.strictObject({ phase: z.enum(["Active", "Terminating"]).optional() });
+
+export type Namespace = Resource<z.output<typeof namespaceSpec>, z.output<typeof namespaceStatus>, "Namespace">;
+
+export const namespaceKind: KindDef<Namespace> = {
+  group: "",
+  version: "v1",
+  kind: "Namespace",
+  plural: "namespaces",
+  singular: "namespace",
+  shortNames: ["ns"],
+  categories: [],
+  scope: "Cluster",
+  description: "A scope of names.",
+  fields: { spec: namespaceSpec.optional(), status: namespaceStatus.optional() },
+  columns: [{ name: "Status", type: "string", jsonPath: ".status.phase" }, AGE_COLUMN],
+  immutable: [],
+};
+
+export const DEFAULT_NAMESPACE = "default";

@@ -1,0 +1,75 @@
+// A run is one execution of a workflow. It keeps the definition it began with, so that later edits do not reach it.
+import { z } from "zod";
+import { envName } from "./instance.ts";
+import { AGE_COLUMN, condition, GROUP, type KindDef, type Resource, VERSION } from "./resource.ts";
+import { workflowSpec } from "./workflow.ts";
+
+export const workflowRunSpec = z.strictObject({
+  workflowRef: z.strictObject({ name: z.string().min(1) }),
+  parameters: z.record(envName, z.string()).default({}),
+  cancel: z.boolean().default(false).describe("true asks for cancellation; it cannot be taken back."),
+});
+
+export const STEP_STATES = ["Pending", "Running", "Succeeded", "Failed", "Skipped", "Cancelled"] as const;
+
+const stepStatus = z.strictObject({
+  name: z.string(),
+  state: z.enum(STEP_STATES),
+  attempts: z.int().describe("Attempts begun."),
+  instance: z.string().optional().describe("Name of the instance it runs on."),
+  /** Of the current attempt. */
+  machineId: z.string().optional(),
+  startedAt: z.string().optional().describe("Of the first attempt."),
+  attemptStartedAt: z.string().optional(),
+  finishedAt: z.string().optional(),
+  exitCode: z.int().optional(),
+  retryAt: z.string().optional().describe("When the next attempt may begin."),
+  reason: z.string().optional(),
+  message: z.string().optional(),
+});
+
+export const workflowRunStatus = z.strictObject({
+  observedGeneration: z.int().optional(),
+  conditions: z.array(condition).optional(),
+  startedAt: z.string().optional(),
+  finishedAt: z.string().optional(),
+  /** The definition as it was when the run began. */
+  definition: z
+    .strictObject({ uid: z.string(), generation: z.int(), spec: workflowSpec })
+    .optional()
+    .describe("The workflow as it was when the run began."),
+  parameters: z.record(z.string(), z.string()).optional().describe("Given values and defaults together."),
+  steps: z.array(stepStatus).optional(),
+  outputs: z.record(z.string(), z.string()).optional(),
+});
+
+export type WorkflowRunSpec = z.output<typeof workflowRunSpec>;
+export type StepStatus = z.output<typeof stepStatus>;
+export type StepState = StepStatus["state"];
+export type WorkflowRunStatus = z.output<typeof workflowRunStatus>;
+export type WorkflowRun = Resource<WorkflowRunSpec, WorkflowRunStatus, "WorkflowRun">;
+
+export const workflowRunKind: KindDef<WorkflowRun> = {
+  group: GROUP,
+  version: VERSION,
+  kind: "WorkflowRun",
+  plural: "workflowruns",
+  singular: "workflowrun",
+  shortNames: ["run", "wfr"],
+  categories: ["all", "fly"],
+  scope: "Namespaced",
+  description: "One execution of a workflow.",
+  fields: { spec: workflowRunSpec, status: workflowRunStatus },
+  columns: [
+    { name: "Workflow", type: "string", jsonPath: ".spec.workflowRef.name" },
+    { name: "Succeeded", type: "string", jsonPath: '.status.conditions[?(@.type=="Succeeded")].status' },
+    { name: "Reason", type: "string", jsonPath: '.status.conditions[?(@.type=="Succeeded")].reason' },
+    { name: "Started", type: "date", jsonPath: ".status.startedAt", priority: 1 },
+    { name: "Finished", type: "date", jsonPath: ".status.finishedAt", priority: 1 },
+    AGE_COLUMN,
+  ],
+  immutable: [
+    { path: "spec.workflowRef", reason: "a run executes one workflow; create another run" },
+    { path: "spec.parameters", reason: "a run keeps the parameters it began with; create another run" },
+  ],
+};

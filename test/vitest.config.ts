@@ -1,0 +1,33 @@
+// Three projects: `tidy` reads the source (part of `npm run check`), `unit` touches neither network nor real time,
+// `e2e` starts real processes on loopback.
+import { defineConfig } from "vitest/config";
+
+const root = new URL("..", import.meta.url).pathname;
+
+export default defineConfig({
+  root,
+  test: {
+    projects: [
+      { test: { name: "tidy", root, include: ["test/tidy.test.ts"] } },
+      {
+        test: {
+          name: "unit",
+          root,
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/tidy.test.ts", "test/e2e/**", "test/bench/**"],
+          setupFiles: ["test/no-network.ts"],
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          root,
+          include: ["test/e2e/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: 2,
+        },
+      },
+    ],
+  },
+});
