@@ -35,6 +35,22 @@ export const FLY_CALL_TIMEOUT_MS = 30_000;
 export const FLY_WAIT_MAX_MS = 60_000;
 export const FLY_WAIT_SLACK_MS = 10_000;
 
+/** Connections to the API: as many as there may be waits and execs under way with room for a list beside them. */
+export const FLY_CONNECTIONS = 64;
+export const FLY_CONNECT_TIMEOUT_MS = 10_000;
+
+/** One answer: a thousand machines with every file they are given stay below it. */
+export const FLY_ANSWER_MAX_BYTES = 64 * 1024 * 1024;
+
+/** Pages of one list; more means that the cursor goes in circles. */
+export const FLY_LIST_MAX_PAGES = 1000;
+
+/** Between attempts of a GET, doubled each time. */
+export const FLY_GET_BACKOFF_MS = 200;
+
+/** An app that was just created is unknown to parts of the API for a moment; Fly's own client waits up to a minute. */
+export const FLY_APP_SETTLE_MS = 60_000;
+
 /** Attempts of a GET that failed in transport or with a 5xx; only GET is ever sent twice. */
 export const FLY_GET_ATTEMPTS = 3;
 

@@ -43,7 +43,7 @@ export const machineEvent = z.looseObject({
   source: z.string().optional(),
   /** ms since the epoch */
   timestamp: z.number().optional(),
-  request: z.unknown(),
+  request: z.unknown().optional(),
 });
 
 export const machine = z.looseObject({
