@@ -69,3 +69,21 @@ export const SHUTDOWN_MS = 9_000;
 
 /** A full pass over all objects even when nothing changed, in case something was missed. */
 export const RESYNC_MS = 5 * 60_000;
+
+/** A machine that Fly leaves in `created` this long is given up: normal is 6 s, a large cold image takes 90 s. */
+export const CREATED_DEADLINE_MS = 5 * 60_000;
+
+/** A machine that lived shorter than this failed; making the next one is delayed more each time. */
+export const SHORT_LIFE_MS = 10 * 60_000;
+
+/** Create calls of one app under way at once: enough to use 1/s of Fly's limit while each takes seconds, and few to resolve after a crash. */
+export const CREATES_IN_FLIGHT = 8;
+
+/** A machine of ours without an instance is called an orphan after this long, so that a create in flight is not. */
+export const ORPHAN_GRACE_MS = 10 * 60_000;
+
+/** One look at whether a machine answers; the reconciler comes back rather than wait. */
+export const PROBE_MS = 2_000;
+
+/** How long one background wait for a machine's state asks Fly to hold the answer. */
+export const FOLLOW_WAIT_MS = 30_000;

@@ -120,8 +120,8 @@ const provisioning = z.strictObject({
   region: z.string().describe("Where the machine is asked for now."),
   /** Set while the outcome of a create call is unknown. */
   requestedAt: z.string().optional().describe("When the create call whose outcome is unknown was sent."),
-  absentSince: z.string().optional().describe("When name, metadata and id were first read as absent after that call."),
-  failures: z.int().optional().describe("Create calls refused in a row."),
+  createdAt: z.string().optional().describe("When the current machine was made."),
+  failures: z.int().optional().describe("Machines that could not be made, or did not live, in a row."),
   retryAt: z.string().optional(),
 });
 

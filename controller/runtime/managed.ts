@@ -9,7 +9,13 @@ import type { ReconcileResult, Reconciler } from "./reconciler.ts";
 
 export type Observation<Seen> =
   /** Nothing can be said now, so nothing may be done. */
-  | { readonly state: "Unknown"; readonly message: string; readonly retryAfterMs: number }
+  | {
+      readonly state: "Unknown";
+      readonly message: string;
+      readonly retryAfterMs: number;
+      /** Nothing has been looked at yet: what status says stands. */
+      readonly unread?: boolean;
+    }
   /** Confirmed: nothing is there, and nothing that was asked for can still appear. */
   | { readonly state: "Absent" }
   | { readonly state: "Present"; readonly seen: Seen };
@@ -55,6 +61,7 @@ export function managed<R extends AnyResource, Seen>(options: ManagedOptions<R, 
     const observation = await external.observe(object, signal);
     const outcome = await act(object, observation, deleting, commit, signal);
     if (outcome === "removed") return {};
+    if ("postponedMs" in outcome) return { requeueAfterMs: outcome.postponedMs };
     await writeStatus(object, outcome.status);
     return { requeueAfterMs: outcome.requeueAfterMs };
   }
@@ -65,9 +72,10 @@ export function managed<R extends AnyResource, Seen>(options: ManagedOptions<R, 
     deleting: boolean,
     commit: (status: StatusOf<R>) => Promise<R>,
     signal: AbortSignal,
-  ): Promise<Outcome<StatusOf<R>> | "removed"> {
+  ): Promise<Outcome<StatusOf<R>> | { readonly postponedMs: number } | "removed"> {
     switch (observation.state) {
       case "Unknown":
+        if (observation.unread) return { postponedMs: observation.retryAfterMs };
         return { status: external.unknown(object, observation), requeueAfterMs: observation.retryAfterMs };
       case "Absent":
         if (!deleting) return external.create(object, commit, signal);

@@ -1,0 +1,78 @@
+// Which machine is this instance's, and how sure is that. Three traps: a create whose reply was lost may still appear, a
+// machine missing from one read is not gone, and a read from before our own change shows the past.
+import type { Instance } from "../../crds/instance.ts";
+import { CREATE_SETTLE_MS } from "../limits.ts";
+import { type Machine, OWNER } from "../machines/wire.ts";
+import type { Observation } from "../runtime/managed.ts";
+import { isGone } from "./fleet.ts";
+import { type InstanceWorld, keyOf } from "./instance-world.ts";
+
+export interface SeenMachine {
+  readonly machine: Machine;
+  /** Others that live and carry this instance's uid. */
+  readonly duplicates: readonly Machine[];
+}
+
+export interface Observer {
+  observe(instance: Instance, signal: AbortSignal): Promise<Observation<SeenMachine>>;
+  forget(uid: string): void;
+}
+
+/** How soon an instance looks again while the first sweep is out. The sweep wakes it sooner. */
+const SYNC_RETRY_MS = 1000;
+const DOUBT_RETRY_MS = 5000;
+
+export function createObserver({ fleet, clock }: InstanceWorld): Observer {
+  /** When a create call in doubt was first read as without effect; begins anew with the process, which only waits longer. */
+  const absentSince = new Map<string, number>();
+
+  async function observe(instance: Instance, signal: AbortSignal): Promise<Observation<SeenMachine>> {
+    const { uid } = instance.metadata;
+    const id = instance.status?.machine?.id;
+    fleet.expect(keyOf(instance), uid, id);
+    if (!fleet.synced)
+      return { ...doubt("the machines of the app have not been listed yet", SYNC_RETRY_MS), unread: true };
+    const own = id === undefined ? undefined : await fleet.sight(id, signal);
+    if (own?.presence === "doubtful") return doubt(own.message, DOUBT_RETRY_MS);
+    const others = fleet.ownedBy(uid).filter((each) => each.id !== id);
+    if (own?.presence === "seen") return present(own.machine, others);
+    const [adopted, ...duplicates] = others;
+    if (adopted) return present(adopted, duplicates);
+    if (instance.status?.provisioning?.requestedAt === undefined) return { state: "Absent" };
+    return resolveCreate(instance, signal);
+  }
+
+  /** A create call was sent and its outcome is unknown: looked up by name and metadata, deleted machines included. */
+  async function resolveCreate(instance: Instance, signal: AbortSignal): Promise<Observation<SeenMachine>> {
+    const { uid } = instance.metadata;
+    const name = instance.status?.provisioning?.machineName;
+    const all = await fleet.listAll(signal);
+    const found = all.filter((each) => each.name === name || each.config?.metadata?.[OWNER.uid] === uid);
+    const [live, ...duplicates] = found.filter((each) => !isGone(each));
+    if (live) {
+      absentSince.delete(uid);
+      return present(live, duplicates);
+    }
+    const now = clock.monotonic();
+    const since = absentSince.get(uid);
+    if (since === undefined) absentSince.set(uid, now);
+    const left = CREATE_SETTLE_MS - (now - (since ?? now));
+    if (left > 0)
+      return doubt(
+        `a create call for ${name} has no known outcome; no machine of that name is there, asking again before that is believed`,
+        left,
+      );
+    absentSince.delete(uid);
+    return { state: "Absent" };
+  }
+
+  return { observe, forget: (uid) => void absentSince.delete(uid) };
+}
+
+function present(machine: Machine, duplicates: readonly Machine[]): Observation<SeenMachine> {
+  return { state: "Present", seen: { machine, duplicates } };
+}
+
+function doubt(message: string, retryAfterMs: number): Extract<Observation<SeenMachine>, { state: "Unknown" }> {
+  return { state: "Unknown", message, retryAfterMs };
+}

@@ -1,0 +1,89 @@
+// The program that every machine runs first. A stock image has no command that stays (plain ubuntu exits at once on Fly)
+// and no SSH server; this keeps the machine alive, brings sshd up where the image has one or can install one, and then
+// runs the image's own command. It must work in any POSIX shell, busybox's included.
+
+export const INIT_PATH = "/etc/flywheel/init";
+
+/** Where the emulator says that it serves SSH itself. */
+const SSH_PROVIDED = "/.fly/ssh-provided";
+
+/** Holds a random id that is new at each boot: a job that was started under another id is lost. */
+export const BOOT_ID_PATH = "/run/flywheel/boot";
+
+/** The machine's environment as `export` lines, for jobs that come in by SSH; only root may read it. */
+export const ENVIRONMENT_PATH = "/run/flywheel/env";
+
+export const HOST_KEY_PATH = "/etc/ssh/flywheel_host_ed25519_key";
+export const AUTHORIZED_KEYS_PATH = "/root/.ssh/authorized_keys";
+
+/**
+ * `ownCommand`: the arguments are the user's command, whose end is the machine's end (Fly's restart policy then decides).
+ * Otherwise they are the image's default command, and the machine outlives it.
+ */
+export function machineInit(options: { readonly sshPort: number; readonly ownCommand: boolean }): string {
+  return `#!/bin/sh
+# Made by Flywheel: keeps the machine alive and brings up SSH on port ${options.sshPort}.
+umask 077
+mkdir -p /run/flywheel
+cat /proc/sys/kernel/random/uuid >${BOOT_ID_PATH} 2>/dev/null || echo "$$-$(date +%s)" >${BOOT_ID_PATH}
+export -p >${ENVIRONMENT_PATH}
+umask 022
+
+find_sshd() {
+  for path in /usr/sbin/sshd /usr/local/sbin/sshd /usr/bin/sshd; do
+    [ -x "$path" ] && { echo "$path"; return 0; }
+  done
+  return 1
+}
+
+install_sshd() {
+  if command -v apt-get >/dev/null 2>&1; then
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends openssh-server
+  elif command -v apk >/dev/null 2>&1; then apk add --no-cache openssh-server
+  elif command -v dnf >/dev/null 2>&1; then dnf install -y -q openssh-server
+  elif command -v microdnf >/dev/null 2>&1; then microdnf install -y openssh-server
+  elif command -v yum >/dev/null 2>&1; then yum install -y -q openssh-server
+  else return 1
+  fi
+}
+
+serve_ssh() {
+  [ -e ${SSH_PROVIDED} ] && return
+  sshd=$(find_sshd) || { install_sshd >/var/log/flywheel-ssh.log 2>&1; sshd=$(find_sshd); } || return
+  mkdir -p /run/sshd /var/empty
+  chmod 700 /root/.ssh
+  chmod 600 ${HOST_KEY_PATH} ${AUTHORIZED_KEYS_PATH}
+  while :; do
+    "$sshd" -D -f /dev/null -p ${options.sshPort} -h ${HOST_KEY_PATH} \\
+      -o AuthorizedKeysFile=${AUTHORIZED_KEYS_PATH} -o PasswordAuthentication=no -o KbdInteractiveAuthentication=no \\
+      -o PermitRootLogin=prohibit-password -o MaxSessions=64 -o MaxStartups=64 -o ClientAliveInterval=30 \\
+      -o "Subsystem=sftp internal-sftp" >>/var/log/flywheel-ssh.log 2>&1
+    sleep 2
+  done
+}
+serve_ssh &
+
+child=
+stop() {
+  [ -n "$child" ] && kill -TERM "$child" 2>/dev/null && wait "$child"
+  exit 0
+}
+trap stop TERM INT
+
+if [ $# -gt 0 ]; then
+  "$@" </dev/null &
+  child=$!
+  wait "$child"
+  code=$?
+  child=
+  ${options.ownCommand ? 'exit "$code"' : ": the image's command is over; the machine stays"}
+fi
+
+while :; do
+  sleep 3600 &
+  child=$!
+  wait "$child"
+done
+`;
+}
