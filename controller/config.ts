@@ -34,7 +34,7 @@ const schema = z.object({
     .default("iad"),
   DEFAULT_IMAGE: z.string().default("ubuntu:22.04"),
   DEFAULT_MACHINE_SIZE: z.enum([...MACHINE_SIZES.keys()]).default("shared-cpu-1x"),
-  DEFAULT_MEMORY_MB: z.coerce.number().int().default(256),
+  DEFAULT_MEMORY_MB: z.coerce.number().int().optional(),
   OBSERVE_INTERVAL: z
     .string()
     .refine((text) => (parseDuration(text) ?? 0) >= 1000, "must be a duration of 1s or more")
@@ -94,7 +94,9 @@ export function readConfig(environment: Environment): Config {
   const value = parsed.data;
   const dataDir = resolve(value.DATA_DIR);
   refuseOpenServer(value.HOST, value.API_KEY);
-  refuseDefaults(value.DEFAULT_MACHINE_SIZE, value.DEFAULT_MEMORY_MB);
+  const memoryMb = guestOf(value.DEFAULT_MACHINE_SIZE, value.DEFAULT_MEMORY_MB).memory_mb;
+  const problem = memoryProblem(value.DEFAULT_MACHINE_SIZE, memoryMb);
+  if (problem) throw new ConfigError(`DEFAULT_MEMORY_MB=${memoryMb}: ${problem}`);
   return {
     host: value.HOST,
     port: value.PORT,
@@ -114,7 +116,7 @@ export function readConfig(environment: Environment): Config {
       region: value.DEFAULT_REGION,
       image: value.DEFAULT_IMAGE,
       size: value.DEFAULT_MACHINE_SIZE,
-      memoryMb: value.DEFAULT_MEMORY_MB,
+      memoryMb,
     },
     observeIntervalMs: parseDuration(value.OBSERVE_INTERVAL) ?? 5000,
     controllers: value.CONTROLLERS,
@@ -156,11 +158,6 @@ function refuseOpenServer(host: string, apiKey: string | undefined): void {
   throw new ConfigError(
     `HOST=${host}: refusing to listen beyond this computer without API_KEY; set API_KEY, or HOST=127.0.0.1`,
   );
-}
-
-function refuseDefaults(size: string, memoryMb: number): void {
-  const problem = memoryProblem(size, guestOf(size, memoryMb).memory_mb);
-  if (problem && size === "shared-cpu-1x") throw new ConfigError(`DEFAULT_MEMORY_MB=${memoryMb}: ${problem}`);
 }
 
 const SECRET = /TOKEN|KEY|SECRET/;
