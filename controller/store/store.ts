@@ -18,6 +18,9 @@ export interface ListOptions {
   readonly labelSelector?: string | undefined;
   /** Field selector text: metadata.name, metadata.namespace, and any scalar path of the object, with = == and !=. */
   readonly fieldSelector?: string | undefined;
+  /** Only objects with an owner reference to this uid. */
+  readonly owner?: string | undefined;
+  /** Absent or 0: as many as MAX_LIST_ITEMS. */
   readonly limit?: number | undefined;
   /** From a former page; names its snapshot revision. */
   readonly continue?: string | undefined;
@@ -75,7 +78,7 @@ export interface Precondition {
 }
 
 export interface WriteOptions {
-  /** Everything but the effect: the answer is what would have been stored. */
+  /** Everything but the effect: the answer is what would have been stored, with the resourceVersion of what is ("" when nothing). */
   readonly dryRun?: boolean;
 }
 
@@ -84,14 +87,18 @@ export interface Store {
   readonly controllerId: string;
   get<R extends AnyResource>(kind: KindDef<R>, key: Key): Promise<R | undefined>;
   getByUid<R extends AnyResource>(kind: KindDef<R>, uid: string): Promise<R | undefined>;
+  /** Sorted by namespace and name. BadRequestError for selectors and tokens; ExpiredError for a token that is too old. */
   list<R extends AnyResource>(kind: KindDef<R>, options?: ListOptions): Promise<ListPage<R>>;
-  /** Ends with an ExpiredError when `since` is compacted or the reader is too slow: list again. */
+  /**
+   * Ends when the signal aborts; with an ExpiredError when `since` is compacted or not yet written, or the reader is too
+   * slow: list again. Throws BadRequestError at once for a selector. Objects are shared by all watchers: do not change them.
+   */
   watch<R extends AnyResource>(
     kind: KindDef<R>,
     options: WatchOptions,
     signal: AbortSignal,
   ): AsyncIterable<WatchEvent<R>>;
-  /** AlreadyExistsError when the name is taken. */
+  /** With an empty name, one is made from generateName. AlreadyExistsError when the name is taken. */
   create<R extends AnyResource>(
     kind: KindDef<R>,
     draft: (view: View) => Draft & JsonObject,
@@ -138,7 +145,7 @@ export interface LogStore {
   size(stream: string): Promise<number>;
   /** Streams whose name begins with `prefix`, sorted. */
   streams(prefix: string): Promise<readonly string[]>;
-  /** Resolves when a stream below `prefix` may have grown, or with the signal. */
+  /** Resolves when a stream below `prefix` may have grown since the call, or with the signal: ask first, then read, then wait. */
   changed(prefix: string, signal: AbortSignal): Promise<void>;
   drop(prefix: string): Promise<void>;
 }
