@@ -51,3 +51,39 @@ export class BadRequestError extends Error {
 export class UnavailableError extends Error {
   override readonly name = "UnavailableError";
 }
+
+/** A field that may not take this value in the object's present state (HTTP 422, cause FieldValueForbidden). */
+export class FieldForbiddenError extends Error {
+  override readonly name = "FieldForbiddenError";
+  readonly kind: KindDef;
+  readonly key: Key;
+  readonly field: string;
+  readonly detail: string;
+  constructor(kind: KindDef, key: Key, field: string, detail: string) {
+    super(`${qualifiedResource(kind)} "${key.name}" is invalid: ${field}: Forbidden: ${detail}`);
+    this.kind = kind;
+    this.key = key;
+    this.field = field;
+    this.detail = detail;
+  }
+}
+
+/** An object that is larger than MAX_OBJECT_BYTES (HTTP 413). */
+export class TooLargeError extends Error {
+  override readonly name = "TooLargeError";
+}
+
+/** Bytes of a log that do not continue what is held: go on from `received`. */
+export class LogGapError extends Error {
+  override readonly name = "LogGapError";
+  readonly received: number;
+  constructor(stream: string, offset: number, received: number) {
+    super(`log ${stream}: bytes from ${offset} do not continue the ${received} that are held`);
+    this.received = received;
+  }
+}
+
+/** The file cannot be opened by this process: it is in use, newer than this program, or something else. */
+export class RefusedDatabaseError extends Error {
+  override readonly name = "RefusedDatabaseError";
+}
