@@ -16,11 +16,30 @@ export const WATCH_BUFFER_EVENTS = 10_000;
 export const HISTORY_MAX_AGE_MS = 60 * 60_000;
 export const HISTORY_MAX_EVENTS = 100_000;
 
+/** Names tried for a generateName before the clash is reported: 27^5 suffixes make a second one rare. */
+export const GENERATED_NAME_TRIES = 8;
+
+/** History rows that a watcher replays in one turn: more would hold the event loop for too long. */
+export const WATCH_REPLAY_ROWS = 500;
+
+/** Rows of a list read in one turn of the selecting loop, so that a selective list of many does not hold all of them. */
+export const LIST_READ_ROWS = 500;
+
+/** Compaction looks at history after this many writes and removes at most so many rows: a millisecond or two each time. */
+export const COMPACT_EVERY_WRITES = 256;
+export const COMPACT_MAX_ROWS = 1024;
+
+/** How long opening waits for a former process to let go of the file. */
+export const DATABASE_LOCK_WAIT_MS = 1000;
+
 /** Writes that share one commit; more only make the first one wait. */
 export const GROUP_COMMIT_MAX = 128;
 
 /** Step and exec output kept for each stream of each attempt; what comes later is dropped and said so. */
 export const LOG_MAX_BYTES = 16 * 1024 * 1024;
+
+/** Log bytes in one row: reading in the middle of a stream reads at most one such row too much. */
+export const LOG_CHUNK_BYTES = 64 * 1024;
 
 /** How long an execution and its output can be asked for. */
 export const EXECUTION_RETENTION_MS = 24 * 60 * 60_000;

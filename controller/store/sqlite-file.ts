@@ -1,0 +1,68 @@
+// Opens the file for this process alone. The lock is SQLite's own, held from here to the close and let go by the
+// operating system when the process dies; the note beside it only lets a refused process say who holds it.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname } from "node:path";
+import SqliteDatabase, { type Database } from "better-sqlite3";
+import { messageOf } from "../kernel/errors.ts";
+import { DATABASE_LOCK_WAIT_MS } from "../limits.ts";
+import { RefusedDatabaseError } from "./errors.ts";
+
+export interface SqliteFile {
+  readonly db: Database;
+  close(): void;
+}
+
+/** RefusedDatabaseError when another process has it, or it cannot be read as a database. */
+export function openFile(file: string): SqliteFile {
+  const inMemory = file === ":memory:";
+  if (!inMemory) mkdirSync(dirname(file), { recursive: true });
+  const db = new SqliteDatabase(file, { timeout: DATABASE_LOCK_WAIT_MS });
+  try {
+    takeLock(db);
+    // A commit that was answered survives a power cut.
+    db.pragma("synchronous = FULL");
+    // Checkpoints write what changed since the last one: fewer of them write hot pages less often.
+    db.pragma("wal_autocheckpoint = 4000");
+    db.pragma("cache_size = -65536");
+  } catch (error) {
+    db.close();
+    throw new RefusedDatabaseError(refusal(file, error), { cause: error });
+  }
+  if (inMemory) return { db, close: () => db.close() };
+
+  const note = noteOf(file);
+  writeFileSync(note, `process ${process.pid} on ${hostname()}`);
+  return {
+    db,
+    close() {
+      rmSync(note, { force: true });
+      db.close();
+    },
+  };
+}
+
+/** With locking_mode exclusive the first transaction takes the lock, and keeps it. */
+function takeLock(db: Database): void {
+  db.pragma("locking_mode = EXCLUSIVE");
+  db.pragma("journal_mode = WAL");
+  db.exec("begin exclusive; commit");
+}
+
+function noteOf(file: string): string {
+  return `${file}.owner`;
+}
+
+function refusal(file: string, error: unknown): string {
+  const inUse = error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
+  if (!inUse) return `${file} cannot be opened as a database`;
+  return `${file} is in use by ${readOwner(file)}: one process owns a database; stop that one, or name another file`;
+}
+
+function readOwner(file: string): string {
+  try {
+    return readFileSync(noteOf(file), "utf8").trim() || "another process";
+  } catch (error) {
+    return `another process (${messageOf(error)})`;
+  }
+}

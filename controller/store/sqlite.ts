@@ -1,0 +1,123 @@
+// The truth in one SQLite file: opens it, brings it up to date, and puts the parts together.
+import type { Clock } from "../kernel/clock.ts";
+import { messageOf } from "../kernel/errors.ts";
+import { type Log, silentLog } from "../kernel/log.ts";
+import type { Random } from "../kernel/random.ts";
+import { compaction, HISTORY_BOUNDS, type HistoryBounds } from "./compaction.ts";
+import { UnavailableError } from "./errors.ts";
+import { groupCommit } from "./group-commit.ts";
+import { logStore } from "./logs.ts";
+import { migrate } from "./migrate.ts";
+import { MIGRATIONS } from "./migrations.ts";
+import { objectRows } from "./object-rows.ts";
+import { objectStore } from "./object-store.ts";
+import { prepare } from "./prepared.ts";
+import { query } from "./schema.ts";
+import { openFile, type SqliteFile } from "./sqlite-file.ts";
+import type { Database, Store } from "./store.ts";
+import { watchHub } from "./watch-hub.ts";
+
+export interface SqliteOptions {
+  /** A path, or `:memory:`. */
+  readonly file: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log?: Log;
+  /** What history to keep; HISTORY_MAX_AGE_MS and HISTORY_MAX_EVENTS when absent. */
+  readonly history?: HistoryBounds;
+  /** Calls back in a later turn of the event loop, in which writes so far share a commit; setImmediate when absent. */
+  readonly schedule?: (flush: () => void) => void;
+}
+
+export interface SqliteDatabase extends Database {
+  /** Forgets all history that the bounds allow, now. Answers the oldest revision that a watch can begin from. */
+  compact(): Promise<number>;
+}
+
+/** RefusedDatabaseError when the file belongs to another process, a newer program, or something else. */
+export async function openSqlite(options: SqliteOptions): Promise<SqliteDatabase> {
+  const file = openFile(options.file);
+  try {
+    migrate(file.db, MIGRATIONS, options.log ?? silentLog);
+    return assemble(file, options);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+function assemble(file: SqliteFile, options: SqliteOptions): SqliteDatabase {
+  const { clock, random, log = silentLog, schedule } = options;
+  const { db } = file;
+  const rows = objectRows(db);
+  const controllerId = identify(file, random);
+
+  let committed = rows.newestRevision();
+  let last = committed;
+  const commits = groupCommit({
+    db,
+    log,
+    schedule,
+    begun: () => {
+      last = committed;
+    },
+    committed: () => {
+      committed = last;
+      hub.wake();
+      compacting.follow(committed).catch((error) => {
+        if (!(error instanceof UnavailableError)) log.error({ error: messageOf(error) }, "history is not compacted");
+      });
+    },
+  });
+  const head = () => committed;
+  const compacting = compaction(db, commits, clock, head, options.history ?? HISTORY_BOUNDS);
+  const history = { head, compacted: compacting.compacted, after: rows.historyAfter, bodyOf: rows.bodyOf };
+  const hub = watchHub(history);
+  const ledger = {
+    last: () => last,
+    advance: () => {
+      last += 1;
+    },
+  };
+
+  /** After a failed commit only another one can tell whether writes are accepted again. */
+  const health: Store["health"] = async () => {
+    if (commits.failure() === undefined) return { ok: true };
+    await commits.submit(() => void touch.run({ value: String(clock.now()) })).catch(() => undefined);
+    const message = commits.failure();
+    return message === undefined ? { ok: true } : { ok: false, message };
+  };
+  const touch = putMeta(file, "probed");
+
+  return {
+    store: objectStore({ db, rows, history, ledger, commits, hub, clock, random, controllerId, health }),
+    logs: logStore(db, commits),
+    compact: compacting.compact,
+    async close() {
+      hub.close();
+      await commits.close();
+      file.close();
+    },
+  };
+}
+
+/** The id made with the database. */
+function identify(file: SqliteFile, random: Random): string {
+  const find = prepare<object>(file.db)(() =>
+    query.selectFrom("meta").select("value").where("key", "=", "controller-id"),
+  );
+  const known = find.get({})?.value;
+  if (known !== undefined) return known;
+  const made = random.uuid();
+  putMeta(file, "controller-id").run({ value: made });
+  return made;
+}
+
+function putMeta({ db }: SqliteFile, key: string) {
+  return prepare<{ value: string }>(db)((slot) =>
+    query
+      .insertInto("meta")
+      .values({ key, value: slot("value") })
+      .onConflict((conflict) => conflict.column("key").doUpdateSet({ value: slot("value") })),
+  );
+}
