@@ -106,3 +106,34 @@ export const PROBE_MS = 2_000;
 
 /** How long one background wait for a machine's state asks Fly to hold the answer. */
 export const FOLLOW_WAIT_MS = 30_000;
+/** A call to a job on a machine, beyond the time it was told to wait there. */
+export const JOB_CALL_TIMEOUT_MS = 20_000;
+
+/** Output of one stream in one reply: keeps a chatty job from filling memory, and many of them from starving each other. */
+export const JOB_CHUNK_BYTES = 256 * 1024;
+
+/** How long a watcher lets the machine wait for news; an exec call to Fly may last 60 s, and proxies cut idle ones at 30 s. */
+export const JOB_WAIT_MS = 10_000;
+
+/** A running step is looked at this often even when no watcher reports anything. */
+export const STEP_POLL_MS = 3_000;
+
+/** A job that lived this long is written down as begun; shorter ones are spared that write. */
+export const STEP_ACKNOWLEDGE_MS = 2_000;
+
+/** TERM to KILL, for a step and for a command that someone waits for. */
+export const STEP_GRACE_MS = 5_000;
+export const EXECUTION_GRACE_MS = 1_000;
+
+/** How long a step waits for its instance to be Ready: a cold region and a large image take minutes, not a quarter of an hour. */
+export const INSTANCE_READY_MAX_MS = 15 * 60_000;
+
+/** A step that should end on a machine that cannot be reached is given up after this long. */
+export const STEP_UNREACHABLE_MAX_MS = 15 * 60_000;
+export const EXECUTION_UNREACHABLE_MAX_MS = 60_000;
+
+/** A run may be applied a little before its workflow: `apply -f` of a folder goes by file name. */
+export const WORKFLOW_GRACE_MS = 30_000;
+
+/** The longest pause before a retry of a step. */
+export const STEP_BACKOFF_MAX_MS = 5 * 60_000;

@@ -15,9 +15,9 @@ export interface AttemptKey {
 export type StepObservation =
   /** Nobody has started this attempt. */
   | { readonly state: "Absent" }
-  | { readonly state: "Running"; readonly startedAtMs?: number }
+  | { readonly state: "Running" }
   | { readonly state: "Exited"; readonly exitCode: number }
-  /** Was abandoned before it began, or cancelled. */
+  /** Cancelled, or abandoned before it began; nothing of it runs. */
   | { readonly state: "Abandoned" }
   /** Was started and is neither running nor finished: another boot, or its directory is gone. */
   | { readonly state: "Lost"; readonly message: string };
@@ -41,14 +41,28 @@ export interface StepContext {
   readonly signal: AbortSignal;
 }
 
+export interface StartOptions {
+  readonly environment: Readonly<Record<string, string>>;
+  /**
+   * How long ago this attempt was committed. A machine that has booted since then answers Lost instead of starting: a
+   * start whose reply was lost may have run before that boot and left no trace.
+   */
+  readonly committedAgoMs: number;
+}
+
 export interface StepRunner<Input> {
   readonly uses: string;
   readonly input: z.ZodType<Input>;
-  start(context: StepContext, input: Input, environment: Readonly<Record<string, string>>): Promise<StepObservation>;
+  start(context: StepContext, input: Input, options: StartOptions): Promise<StepObservation>;
   observe(
     context: StepContext,
     options: ObserveOptions,
   ): Promise<{ observation: StepObservation; output: readonly Output[] }>;
-  /** Ends the whole process group: TERM, after `graceMs` KILL. An attempt that has not begun never will. */
+  /**
+   * Asks the whole process group to end: TERM, after `graceMs` KILL. An attempt that has not begun never will. Does not
+   * wait for the end: Running means that it is on its way.
+   */
   cancel(context: StepContext, graceMs: number): Promise<StepObservation>;
+  /** Frees what an attempt that is over keeps on the machine. What it was stays known, so it never begins again. */
+  release(context: StepContext): Promise<void>;
 }
