@@ -11,18 +11,14 @@ export interface FieldRequirement {
 
 /** BadRequestError for text outside the grammar. Empty text requires nothing. */
 export function parseFieldSelector(text: string): readonly FieldRequirement[] {
-  return splitUnescaped(text)
-    .filter((term) => term !== "")
-    .map((term) => {
-      const match = /^\s*([A-Za-z_][\w.-]*)\s*(!=|==|=)((?:[^\\=]|\\.)*)$/s.exec(term);
-      if (!match) {
-        throw new BadRequestError(
-          `unable to parse field selector "${text}": "${term}" is not path=value or path!=value`,
-        );
-      }
-      const [, path = "", operator, value = ""] = match;
-      return { path, equal: operator !== "!=", value: unescaped(value, text) };
-    });
+  return splitUnescaped(text).map((term) => {
+    const match = /^\s*([A-Za-z_][\w.-]*)\s*(!=|==|=)((?:[^\\=]|\\.)*)$/s.exec(term);
+    if (!match) {
+      throw new BadRequestError(`unable to parse field selector "${text}": "${term}" is not path=value or path!=value`);
+    }
+    const [, path = "", operator, value = ""] = match;
+    return { path, equal: operator !== "!=", value: unescaped(value, text) };
+  });
 }
 
 export function matchesFields(requirements: readonly FieldRequirement[], object: unknown): boolean {
@@ -40,7 +36,7 @@ function scalarAt(object: unknown, path: string): string {
 }
 
 function splitUnescaped(text: string): readonly string[] {
-  return (text.match(/(?:[^\\,]|\\.?)+/gs) ?? []).map((term) => term.trim());
+  return text.match(/(?:[^\\,]|\\.?)+/gs) ?? [];
 }
 
 function unescaped(value: string, selector: string): string {
