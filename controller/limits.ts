@@ -29,8 +29,8 @@ export const LIST_READ_ROWS = 500;
 export const COMPACT_EVERY_WRITES = 256;
 export const COMPACT_MAX_ROWS = 1024;
 
-/** How long opening waits for a former process to let go of the file. */
-export const DATABASE_LOCK_WAIT_MS = 1000;
+/** How long opening waits for a former process to let go of the file: its exit may be a moment behind its last answer. */
+export const DATABASE_LOCK_WAIT_MS = 250;
 
 /** Writes that share one commit; more only make the first one wait. */
 export const GROUP_COMMIT_MAX = 128;

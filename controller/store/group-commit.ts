@@ -110,12 +110,12 @@ export function groupCommit(options: GroupCommitOptions): GroupCommit {
   }
 
   function fail(batch: readonly Pending[], error: unknown): void {
-    if (db.inTransaction) rollback.run();
     if (failure === undefined) log.error({ error: messageOf(error) }, "the database does not accept writes");
     failure = messageOf(error);
     for (const { reject } of batch) {
       reject(new UnavailableError(`the database cannot be written: ${messageOf(error)}`, { cause: error }));
     }
+    if (db.inTransaction) rollback.run();
   }
 
   async function close(): Promise<void> {

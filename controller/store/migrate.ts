@@ -45,11 +45,15 @@ function keepCopy(db: Database, next: number): string | undefined {
   if (db.memory) return undefined;
   const copy = `${db.name}.before-${next}`;
   const partial = `${copy}.partial`;
+  // SQLite accepts an empty file, and so the copy is as private as the original.
   rmSync(partial, { force: true });
-  db.prepare("vacuum into ?").run(partial);
-  const descriptor = openSync(partial, "r+");
-  fsyncSync(descriptor);
-  closeSync(descriptor);
+  const descriptor = openSync(partial, "a", 0o600);
+  try {
+    db.prepare("vacuum into ?").run(partial);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
   renameSync(partial, copy);
   return copy;
 }

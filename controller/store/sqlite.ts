@@ -38,17 +38,18 @@ export interface SqliteDatabase extends Database {
 export async function openSqlite(options: SqliteOptions): Promise<SqliteDatabase> {
   const file = openFile(options.file);
   try {
-    migrate(file.db, MIGRATIONS, options.log ?? silentLog);
-    return assemble(file, options);
+    return databaseOn(file, options);
   } catch (error) {
     file.close();
     throw error;
   }
 }
 
-function assemble(file: SqliteFile, options: SqliteOptions): SqliteDatabase {
+/** The store on a file that is open. */
+export function databaseOn(file: SqliteFile, options: Omit<SqliteOptions, "file">): SqliteDatabase {
   const { clock, random, log = silentLog, schedule } = options;
   const { db } = file;
+  migrate(db, MIGRATIONS, log);
   const rows = objectRows(db);
   const controllerId = identify(file, random);
 
