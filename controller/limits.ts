@@ -83,6 +83,29 @@ export const VANISH_RATIO = 0.2;
 /** SSH that does not answer this long after `started` makes an exec probe count as reachable. */
 export const SSH_GRACE_MS = 10_000;
 
+/** A connection that says nothing for this long times this often is lost: half a minute, as long as a redial may take. */
+export const SSH_KEEPALIVE_MS = 10_000;
+export const SSH_KEEPALIVE_MISSES = 3;
+
+/** Channels on one connection: OpenSSH allows 10 (MaxSessions). Of them, streams without an end leave some for commands. */
+export const SSH_CHANNELS_MAX = 8;
+export const SSH_STREAMS_MAX = 6;
+
+/** How long a caller that must not wait is kept waiting for a probe; it goes on without him. */
+export const PROBE_WAIT_MS = 1000;
+
+/** How long it is believed that a machine is reached through exec before SSH is tried again. */
+export const PROBE_FRESH_MS = 60_000;
+
+/** An exec that only shows that the machine answers. */
+export const EXEC_PROBE_MS = 10_000;
+
+/** One argument of a command is at most 128 KiB on Linux (MAX_ARG_STRLEN), its end included. */
+export const EXEC_ARGUMENT_MAX_BYTES = 128 * 1024 - 1;
+
+/** Output that an exec reply carries of each stream; it is encoded, and held whole in memory on both sides. */
+export const EXEC_OUTPUT_MAX_BYTES = 4 * 1024 * 1024;
+
 /** SIGTERM to exit: Fly kills after its kill_timeout, and a stopped API must not keep clients waiting. */
 export const SHUTDOWN_MS = 9_000;
 

@@ -14,7 +14,7 @@ export interface Target {
 }
 
 export interface CommandResult {
-  /** Null when a signal ended it or the connection was lost before it was known. */
+  /** Null when a signal ended it. */
   readonly exitCode: number | null;
   readonly stdout: Uint8Array;
   readonly stderr: Uint8Array;
@@ -32,7 +32,10 @@ export interface RemoteProcess {
 
 export interface Session {
   readonly transport: TransportName;
-  /** Runs a shell command line to its end, with `stdin` given whole. Output over `maxBytes` of a stream is cut. */
+  /**
+   * Runs a shell command line to its end, with `stdin` given whole. Output over `maxBytes` of a stream is cut.
+   * Rejects with TransportError `lost` when its end is not known: no time left, given up, connection gone.
+   */
   run(
     command: string,
     options: { readonly stdin?: Uint8Array; readonly timeoutMs: number; readonly maxBytes?: number },
@@ -49,10 +52,16 @@ export interface Session {
   close(): void;
 }
 
+/** A session together with the connection that it owns. */
+export interface Connection extends Session {
+  /** False once it is closed or lost; it never comes back. */
+  readonly alive: boolean;
+}
+
 export interface Transport {
   readonly name: TransportName;
   /** Rejects with TransportError. */
-  connect(target: Target, signal: AbortSignal): Promise<Session>;
+  connect(target: Target, signal: AbortSignal): Promise<Connection>;
 }
 
 /** How a machine is reached, decided by `Reach` and reported in the condition Reachable. */
@@ -72,12 +81,19 @@ export interface Reach {
   probe(target: Target, signal: AbortSignal): Promise<Reachability>;
   /** Forgets sessions and findings: the machine has stopped, moved or gone. */
   forget(machineId: string): void;
+  /** Someone has seen to a host key mismatch: look again. A key that is still wrong is a mismatch again. */
+  acknowledge(machineId: string): void;
   close(): void;
 }
 
 export class TransportError extends Error {
   override readonly name = "TransportError";
-  /** mismatch: the host key is not the pinned one, nothing was sent. down: no connection. lost: it broke in the middle. */
+  /**
+   * - mismatch: the host key is not the pinned one; nothing was sent
+   * - auth: the machine is the right one and does not take our key; nothing was sent
+   * - down: no connection, or refused before it began; nothing was run
+   * - lost: it was sent, and how it ended is not known
+   */
   readonly class: "mismatch" | "down" | "lost" | "auth";
   constructor(errorClass: TransportError["class"], message: string, options: { cause?: unknown } = {}) {
     super(message, options);
