@@ -31,6 +31,13 @@ export interface Admission {
     change: (current: R) => unknown,
     options?: AdmissionOptions & Precondition,
   ): Promise<R>;
+  /** The status subresource: `change` answers the whole next status, which must fit the kind's schema. */
+  updateStatus<R extends AnyResource>(
+    kind: KindDef<R>,
+    key: Key,
+    change: (current: R) => unknown,
+    options?: AdmissionOptions & Precondition,
+  ): Promise<R>;
   delete<R extends AnyResource>(kind: KindDef<R>, key: Key, options?: AdmissionOptions & Precondition): Promise<R>;
 }
 

@@ -1,0 +1,52 @@
+// Instance: DEFAULT_* are filled in once; memory must fit the size; the region stays once a machine may exist.
+import type { Instance, InstanceSpec } from "../../crds/instance.ts";
+import { guestOf, memoryProblem } from "../../crds/machine-size.ts";
+import type { Cause, SpecDefaults } from "./admission.ts";
+import { invalidValue } from "./causes.ts";
+import type { KindRules } from "./rules.ts";
+
+export const instanceRules: KindRules<Instance> = {
+  fill: (object, current, defaults) => ({
+    ...object,
+    spec: current ? keepFilled(object.spec, current.spec) : fillDefaults(object.spec, defaults),
+  }),
+  check: (object) => memoryCauses(object.spec, "spec"),
+  mayStillChange: (path, current) =>
+    path === "spec.region" && !current.status?.machine && !current.status?.provisioning,
+};
+
+/** A size that does not fit the memory, for an instance's spec at `field`. */
+export function memoryCauses(spec: Pick<InstanceSpec, "size" | "memoryMb">, field: string): readonly Cause[] {
+  if (spec.memoryMb === undefined || spec.size === undefined) return [];
+  const problem = memoryProblem(spec.size, spec.memoryMb);
+  if (!problem) return [];
+  const remedy = `${problem}; leave it out for the size's own ${guestOf(spec.size, undefined).memory_mb} MiB`;
+  return [{ reason: "FieldValueInvalid", field: `${field}.memoryMb`, message: invalidValue(spec.memoryMb, remedy) }];
+}
+
+function fillDefaults(spec: InstanceSpec, defaults: SpecDefaults): InstanceSpec {
+  return {
+    ...spec,
+    image: spec.image ?? defaults.image,
+    region: spec.region ?? defaults.region,
+    size: spec.size ?? defaults.size,
+    memoryMb: spec.memoryMb ?? (spec.size === undefined ? defaultMemory(defaults) : undefined),
+  };
+}
+
+/** Stored only when it says something that the size does not: otherwise a later change of size would trip over it. */
+function defaultMemory({ size, memoryMb }: SpecDefaults): number | undefined {
+  const redundant = guestOf(size, undefined).memory_mb === memoryMb;
+  return redundant || memoryProblem(size, memoryMb) ? undefined : memoryMb;
+}
+
+/** A manifest that never named its region or image does not take them away by being sent again. */
+function keepFilled(spec: InstanceSpec, current: InstanceSpec): InstanceSpec {
+  return {
+    ...spec,
+    image: spec.image ?? current.image,
+    region: spec.region ?? current.region,
+    size: spec.size ?? current.size,
+    memoryMb: spec.memoryMb ?? (spec.size === undefined ? current.memoryMb : undefined),
+  };
+}
