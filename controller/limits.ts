@@ -41,6 +41,12 @@ export const LOG_MAX_BYTES = 16 * 1024 * 1024;
 /** Log bytes in one row: reading in the middle of a stream reads at most one such row too much. */
 export const LOG_CHUNK_BYTES = 64 * 1024;
 
+/** An exec request answers this long after its timeout even if nobody could say how the command ended. */
+export const EXEC_ANSWER_SLACK_MS = 10_000;
+
+/** `?wait=true` on a new instance: a first machine in a cold region takes a minute; proxies rarely allow five. */
+export const REST_WAIT_MAX_MS = 4 * 60_000;
+
 /** How long an execution and its output can be asked for. */
 export const EXECUTION_RETENTION_MS = 24 * 60 * 60_000;
 
