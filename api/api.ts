@@ -1,0 +1,49 @@
+// What the face is made of, and the types that its files share.
+import type { Context, Hono } from "hono";
+import type { Registry } from "prom-client";
+import type { Admission } from "../controller/admission/admission.ts";
+import type { Clock } from "../controller/kernel/clock.ts";
+import type { Log } from "../controller/kernel/log.ts";
+import type { Random } from "../controller/kernel/random.ts";
+import type { LogStore, Store } from "../controller/store/store.ts";
+import type { KindDef } from "../crds/resource.ts";
+
+export interface ApiOptions {
+  readonly store: Store;
+  readonly logs: LogStore;
+  readonly admission: Admission;
+  readonly kinds: readonly KindDef[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Registry;
+  /** Of this program, such as 0.1.0. */
+  readonly version: string;
+  /** Bearer token with full rights; without one there is no authentication. */
+  readonly apiKey?: string | undefined;
+  /** True when listening on loopback: the Host header must then name this computer. */
+  readonly loopback: boolean;
+  /** Of an exec that names no timeout. */
+  readonly execTimeoutMs: number;
+  /** Whether the rest of the process does its work; the store is asked beside it. */
+  ready(): Promise<{ readonly ok: boolean; readonly message?: string }>;
+  /** Gets what our own code rules out: the process should die of it. */
+  fatal(error: Error): void;
+}
+
+export interface ApiEnv {
+  Bindings: {
+    /** Aborts when the server closes: streams end at once, waits answer with what they know. */
+    readonly closing?: AbortSignal;
+  };
+  Variables: { requestId: string };
+}
+
+export type Api = Hono<ApiEnv>;
+export type ApiContext = Context<ApiEnv>;
+
+/** Aborts when the client has gone or the server closes. */
+export function endOf(c: ApiContext): AbortSignal {
+  const closing = c.env.closing;
+  return closing ? AbortSignal.any([closing, c.req.raw.signal]) : c.req.raw.signal;
+}

@@ -1,0 +1,72 @@
+// The body of a request: bounded, then parsed once by its media type. JSON when the client does not say.
+import { parseAllDocuments } from "yaml";
+import { MAX_BODY_BYTES } from "../controller/limits.ts";
+import type { ApiContext } from "./api.ts";
+import { HttpError } from "./http-error.ts";
+import { mediaType, YAML_TYPES } from "./request-guard.ts";
+
+export async function parsedBody(c: ApiContext): Promise<unknown> {
+  const value = await optionalBody(c);
+  if (value === undefined) throw new HttpError("BadRequest", "the request has no body");
+  return value;
+}
+
+/** Undefined when the request has no body. */
+export async function optionalBody(c: ApiContext): Promise<unknown> {
+  const text = await boundedText(c);
+  if (text.trim() === "") return undefined;
+  const type = c.req.header("content-type");
+  return type !== undefined && YAML_TYPES.has(mediaType(type)) ? parseYaml(text) : parseJson(text);
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new HttpError("BadRequest", `the body is not JSON: ${reasonOf(error)}`);
+  }
+}
+
+/** YAML 1.2, so that `on` and `yes` stay text; the parser bounds aliases and refuses duplicate keys. */
+function parseYaml(text: string): unknown {
+  const documents = parseAllDocuments(text, { logLevel: "silent" });
+  const [document] = documents;
+  if (!document || documents.length !== 1) {
+    throw new HttpError("BadRequest", `the body must hold one YAML document, it holds ${documents.length}`);
+  }
+  const [problem] = document.errors;
+  if (problem) throw new HttpError("BadRequest", `the body is not YAML: ${problem.message}`);
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new HttpError("BadRequest", `the body is not YAML: ${reasonOf(error)}`);
+  }
+}
+
+async function boundedText(c: ApiContext): Promise<string> {
+  const declared = c.req.header("content-length");
+  if (declared !== undefined) {
+    if (Number(declared) > MAX_BODY_BYTES) throw tooLarge();
+    return c.req.text(); // the HTTP parser holds the client to the length it declared
+  }
+  return c.req.raw.body ? readAtMost(c.req.raw.body) : "";
+}
+
+async function readAtMost(body: ReadableStream<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.byteLength;
+    if (size > MAX_BODY_BYTES) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function tooLarge(): HttpError {
+  return new HttpError("RequestEntityTooLarge", `the body is larger than ${MAX_BODY_BYTES} bytes`);
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,205 @@
+// Create, replace, patch and delete of one kind, and its status subresource. What may be written is admission's to say; here
+// the request is taken apart and the answer put together.
+
+import { InvalidError } from "../../controller/admission/admission.ts";
+import { isJsonObject, type Json, type JsonObject, mergePatch } from "../../controller/kernel/json.ts";
+import type { Key, Precondition } from "../../controller/store/store.ts";
+import { type AnyResource, type KindDef, qualifiedResource } from "../../crds/resource.ts";
+import type { ApiContext, ApiOptions } from "../api.ts";
+import { optionalBody, parsedBody } from "../body.ts";
+import { HttpError, invalidField } from "../http-error.ts";
+import { mediaType } from "../request-guard.ts";
+import { jsonPatch } from "./json-patch.ts";
+import { dryRunOf, listQuery, writeQuery } from "./query.ts";
+import type { Representation } from "./representation.ts";
+
+export type Part = "whole" | "status";
+
+export interface ResourceWrites {
+  create(c: ApiContext, namespace: string | undefined): Promise<Response>;
+  replace(c: ApiContext, key: Key, part: Part): Promise<Response>;
+  patch(c: ApiContext, key: Key, part: Part): Promise<Response>;
+  remove(c: ApiContext, key: Key): Promise<Response>;
+  removeAll(c: ApiContext, namespace: string | undefined): Promise<Response>;
+}
+
+export function resourceWrites(
+  kind: KindDef,
+  { admission, store }: Pick<ApiOptions, "admission" | "store">,
+  shown: Representation,
+): ResourceWrites {
+  async function write(
+    c: ApiContext,
+    key: Key,
+    part: Part,
+    next: (current: AnyResource) => unknown,
+    precondition: Precondition,
+  ): Promise<Response> {
+    const options = { ...admissionOptions(c), ...precondition };
+    const written =
+      part === "whole"
+        ? await admission.update(kind, key, next, options)
+        : await admission.updateStatus(kind, key, (current) => statusOf(next(current)), options);
+    return c.json(shown.object(c, written));
+  }
+
+  return {
+    async create(c, namespace) {
+      const object = inNamespace(kind, await objectBody(c), namespace);
+      const options = admissionOptions(c);
+      return c.json(shown.object(c, await admission.create(kind, object, options)), 201);
+    },
+
+    async replace(c, key, part) {
+      const object = inNamespace(kind, await objectBody(c), key.namespace);
+      const precondition = preconditionOf(object);
+      requireSameName(object, key);
+      if (precondition.resourceVersion === undefined) throw unconditional(kind, key);
+      return write(c, key, part, () => object, precondition);
+    },
+
+    async patch(c, key, part) {
+      const type = mediaType(c.req.header("content-type") ?? "application/merge-patch+json");
+      const body = await parsedBody(c);
+      if (type === "application/merge-patch+json") {
+        if (!isJsonObject(body)) throw new HttpError("BadRequest", "a merge patch must be an object");
+        return write(c, key, part, (current) => mergePatch(asJson(current), body), preconditionOf(body));
+      }
+      if (type === "application/json-patch+json") {
+        return write(c, key, part, (current) => jsonPatch(asJson(current), body), {});
+      }
+      throw new HttpError("UnsupportedMediaType", unsupportedPatch(type));
+    },
+
+    async remove(c, key) {
+      const { dryRun, precondition } = await deleteOptions(c);
+      const last = await admission.delete(kind, key, { ...precondition, dryRun });
+      return c.json(last.metadata.finalizers?.length ? shown.object(c, last) : deleted(kind, last));
+    },
+
+    async removeAll(c, namespace) {
+      const { dryRun } = await deleteOptions(c);
+      const page = await store.list(kind, listQuery(c, namespace));
+      for (const { metadata } of page.items) {
+        await admission.delete(kind, { namespace: metadata.namespace, name: metadata.name }, { dryRun });
+      }
+      return c.json(shown.list(c, page));
+    },
+  };
+}
+
+function admissionOptions(c: ApiContext) {
+  const warned = new Set<string>();
+  return {
+    ...writeQuery(c),
+    warn(message: string): void {
+      if (warned.has(message)) return;
+      warned.add(message);
+      c.header("warning", `299 - ${JSON.stringify(message)}`, { append: true });
+    },
+  };
+}
+
+async function objectBody(c: ApiContext): Promise<JsonObject> {
+  const body = await parsedBody(c);
+  if (!isJsonObject(body)) throw new HttpError("BadRequest", "the body must be one object");
+  return body;
+}
+
+/** The namespace of the URL, which the object may leave out and must not contradict. */
+function inNamespace(kind: KindDef, object: JsonObject, namespace: string | undefined): JsonObject {
+  if (kind.scope === "Cluster") return object;
+  const metadata = object.metadata === undefined ? {} : object.metadata;
+  if (!isJsonObject(metadata)) return object; // admission says what is wrong with it
+  if (metadata.namespace === namespace) return object;
+  if (metadata.namespace) {
+    throw new HttpError(
+      "BadRequest",
+      "the namespace of the provided object does not match the namespace sent on the request",
+    );
+  }
+  return { ...object, metadata: { ...metadata, namespace } };
+}
+
+function requireSameName(object: JsonObject, key: Key): void {
+  const name = isJsonObject(object.metadata) ? object.metadata.name : undefined;
+  if (name === key.name) return;
+  throw new HttpError(
+    "BadRequest",
+    `the name of the object (${String(name)}) does not match the name on the URL (${key.name})`,
+  );
+}
+
+/** What the client has read, if it says so. */
+function preconditionOf({ metadata }: JsonObject): Precondition {
+  if (!isJsonObject(metadata)) return {};
+  const { uid, resourceVersion } = metadata;
+  return {
+    ...(typeof uid === "string" ? { uid } : {}),
+    ...(typeof resourceVersion === "string" && resourceVersion !== "" ? { resourceVersion } : {}),
+  };
+}
+
+function unconditional(kind: KindDef, key: Key): InvalidError {
+  const message =
+    "Invalid value: 0x0: must be specified for an update; read the object and send its resourceVersion back";
+  return new InvalidError(kind, key.name, [
+    { reason: "FieldValueInvalid", field: "metadata.resourceVersion", message },
+  ]);
+}
+
+function statusOf(object: unknown): unknown {
+  return isJsonObject(object) ? object.status : undefined;
+}
+
+/** Objects of the store are JSON; their interfaces only lack the index signature. */
+function asJson(object: AnyResource): Json {
+  return object as AnyResource & JsonObject;
+}
+
+function unsupportedPatch(type: string): string {
+  const accepted = "accepted media types include: application/merge-patch+json, application/json-patch+json";
+  if (type === "application/apply-patch+yaml") {
+    return `server-side apply is not supported by this server: use kubectl apply without --server-side - ${accepted}`;
+  }
+  return `the body of the request was in an unknown format - ${accepted}`;
+}
+
+interface DeleteOptions {
+  readonly dryRun: boolean;
+  readonly precondition: Precondition;
+}
+
+const PROPAGATION = ["Background", "Foreground"];
+
+/** From the body or the query. Dependents are always collected, so Orphan would be a promise that nobody keeps. */
+async function deleteOptions(c: ApiContext): Promise<DeleteOptions> {
+  const body = (await optionalBody(c)) ?? {};
+  if (!isJsonObject(body)) throw new HttpError("BadRequest", "DeleteOptions must be an object");
+  const policy = body.propagationPolicy ?? c.req.query("propagationPolicy") ?? "Background";
+  if (!PROPAGATION.includes(String(policy))) {
+    const message = `Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground"`;
+    throw invalidField("propagationPolicy", message, "FieldValueNotSupported");
+  }
+  return {
+    dryRun: dryRunOf(Array.isArray(body.dryRun) ? body.dryRun : c.req.queries("dryRun")),
+    precondition: preconditionOf({ metadata: body.preconditions }),
+  };
+}
+
+function deleted(kind: KindDef, { metadata }: AnyResource): object {
+  const details = {
+    name: metadata.name,
+    ...(kind.group === "" ? {} : { group: kind.group }),
+    kind: kind.plural,
+    uid: metadata.uid,
+  };
+  return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details };
+}
+
+/** `instances.fly.lightfast.ai "x" not found` */
+export function notFound(kind: KindDef, name: string): HttpError {
+  return new HttpError("NotFound", `${qualifiedResource(kind)} "${name}" not found`, {
+    details: { name, ...(kind.group === "" ? {} : { group: kind.group }), kind: kind.plural },
+  });
+}

@@ -1,0 +1,64 @@
+// An answer that goes on: one JSON text a line, headers at once, ended by the client, a deadline or the closing server.
+import { messageOf } from "../controller/kernel/errors.ts";
+import type { ApiContext, ApiOptions } from "./api.ts";
+import type { HttpMetrics } from "./http-metrics.ts";
+
+export interface LineStreamParts {
+  readonly options: Pick<ApiOptions, "clock" | "log">;
+  readonly metrics: HttpMetrics;
+}
+
+export interface LineStream {
+  readonly contentType: string;
+  /** The stream ends itself after this long; never when absent. */
+  readonly timeoutMs?: number | undefined;
+  /** Yields whole lines without the line end; must stop with the signal. */
+  lines(signal: AbortSignal): AsyncIterable<string>;
+}
+
+export function lineStream(c: ApiContext, { options, metrics }: LineStreamParts, stream: LineStream): Response {
+  const ending = new AbortController();
+  const end = () => ending.abort();
+  const closing = c.env.closing;
+  if (closing?.aborted) end();
+  closing?.addEventListener("abort", end, { once: true });
+  if (stream.timeoutMs !== undefined) {
+    options.clock.sleep(stream.timeoutMs, ending.signal).then(end, () => undefined); // ended before its time
+  }
+  const encoder = new TextEncoder();
+  const iterator = stream.lines(ending.signal)[Symbol.asyncIterator]();
+  metrics.streamOpened();
+  let open = true;
+  let cancelled = false;
+  const finish = () => {
+    if (!open) return;
+    open = false;
+    metrics.streamClosed();
+    closing?.removeEventListener("abort", end);
+    end();
+  };
+
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const next = await iterator.next();
+        if (next.done !== true) return controller.enqueue(encoder.encode(`${next.value}\n`));
+      } catch (error) {
+        const requestId = c.get("requestId");
+        if (!ending.signal.aborted) options.log.error({ requestId, error: messageOf(error) }, "a stream broke off");
+      }
+      finish();
+      if (!cancelled) controller.close();
+    },
+    cancel() {
+      cancelled = true;
+      finish();
+    },
+  });
+  // Chunked is said aloud because the server then sends the headers without waiting for a first chunk.
+  return c.body(body, 200, {
+    "content-type": stream.contentType,
+    "transfer-encoding": "chunked",
+    "cache-control": "no-cache, private",
+  });
+}
