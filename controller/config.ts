@@ -47,6 +47,9 @@ const schema = z.object({
   EMULATOR_TOKEN: optional,
 });
 
+/** Every variable that is read. */
+export const VARIABLES: readonly string[] = Object.keys(schema.shape);
+
 export interface Config {
   readonly host: string;
   readonly port: number;
