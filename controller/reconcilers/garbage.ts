@@ -3,7 +3,7 @@
 import type { AnyResource, KindDef, OwnerReference } from "../../crds/resource.ts";
 import type { Admission } from "../admission/admission.ts";
 import type { Clock } from "../kernel/clock.ts";
-import { messageOf } from "../kernel/errors.ts";
+import { ConflictError, messageOf } from "../kernel/errors.ts";
 import type { Log } from "../kernel/log.ts";
 import { runInformer } from "../runtime/informer.ts";
 import { NotFoundError } from "../store/errors.ts";
@@ -20,28 +20,25 @@ export interface GarbageOptions {
 /** Runs until the signal aborts. */
 export async function collectGarbage(options: GarbageOptions, signal: AbortSignal): Promise<void> {
   const { store, kinds, clock, log } = options;
-  const dependents = dependentsIndex();
+  const deleted = (owner: AnyResource) =>
+    void collectOf(options, owner).catch((error: unknown) =>
+      log.warn({ owner: owner.metadata.name, error: messageOf(error) }, "garbage stays until the next look"),
+    );
   await Promise.all(
-    kinds.map((kind) =>
-      runInformer(
-        {
-          store,
-          kind,
-          clock,
-          log,
-          changed: (object) => {
-            dependents.put(kind, object);
-            if (object.metadata.ownerReferences?.length) void collect(options, kind, object);
-          },
-          deleted: (object) => {
-            dependents.drop(object);
-            for (const each of dependents.of(object.metadata.uid)) void collect(options, each.kind, each.object);
-          },
-        },
-        signal,
-      ),
-    ),
+    kinds.map((kind) => {
+      const changed = (object: AnyResource) => {
+        if (object.metadata.ownerReferences?.length) void collect(options, kind, object);
+      };
+      return runInformer({ store, kind, clock, log, changed, deleted }, signal);
+    }),
   );
+}
+
+async function collectOf(options: GarbageOptions, owner: AnyResource): Promise<void> {
+  for (const kind of options.kinds) {
+    const { items } = await options.store.list(kind, { owner: owner.metadata.uid });
+    await Promise.all(items.map((object) => collect(options, kind, object)));
+  }
 }
 
 /** Deletes the object if it has owners and none of them exists; finalizers then do their work. */
@@ -51,10 +48,11 @@ async function collect(
   object: AnyResource,
 ): Promise<void> {
   const { metadata } = object;
-  if (metadata.deletionTimestamp !== undefined || !metadata.ownerReferences?.length) return;
+  const owners = metadata.ownerReferences ?? [];
+  if (metadata.deletionTimestamp !== undefined || owners.length === 0) return;
   try {
-    const owners = await Promise.all(metadata.ownerReferences.map((owner) => ownerExists(store, kinds, owner)));
-    if (owners.some(Boolean)) return;
+    const found = await Promise.all(owners.map((owner) => ownerExists(store, kinds, owner)));
+    if (found.includes(true)) return;
     // The revision guards against an owner that was taken away or added since.
     await admission.delete(
       kind,
@@ -63,11 +61,9 @@ async function collect(
     );
     log.info({ kind: kind.kind, name: metadata.name, namespace: metadata.namespace }, "deleted: its owners are gone");
   } catch (error) {
-    if (error instanceof NotFoundError) return;
-    log.debug(
-      { kind: kind.kind, name: metadata.name, error: messageOf(error) },
-      "not collected now; its next change is looked at again",
-    );
+    // Gone already, or changed: the change is looked at again when the watch shows it.
+    if (error instanceof NotFoundError || error instanceof ConflictError) return;
+    log.warn({ kind: kind.kind, name: metadata.name, error: messageOf(error) }, "garbage stays until the next look");
   }
 }
 
@@ -75,34 +71,4 @@ async function ownerExists(store: Store, kinds: readonly KindDef[], owner: Owner
   const kind = kinds.find((each) => each.kind === owner.kind);
   if (!kind) return true; // a kind we do not know is not ours to judge
   return (await store.getByUid(kind, owner.uid)) !== undefined;
-}
-
-interface Dependent {
-  readonly kind: KindDef;
-  readonly object: AnyResource;
-}
-
-function dependentsIndex() {
-  const byUid = new Map<string, Dependent>();
-  const byOwner = new Map<string, Set<string>>();
-  return {
-    put(kind: KindDef, object: AnyResource): void {
-      const { uid, ownerReferences = [] } = object.metadata;
-      if (ownerReferences.length === 0) return;
-      byUid.set(uid, { kind, object });
-      for (const owner of ownerReferences) {
-        const uids = byOwner.get(owner.uid) ?? new Set();
-        byOwner.set(owner.uid, uids.add(uid));
-      }
-    },
-    drop({ metadata }: AnyResource): void {
-      byUid.delete(metadata.uid);
-      for (const owner of metadata.ownerReferences ?? []) byOwner.get(owner.uid)?.delete(metadata.uid);
-    },
-    of(ownerUid: string): Dependent[] {
-      const uids = byOwner.get(ownerUid) ?? new Set<string>();
-      byOwner.delete(ownerUid);
-      return [...uids].flatMap((uid) => byUid.get(uid) ?? []);
-    },
-  };
 }

@@ -32,11 +32,15 @@ const START_BACKOFF: Backoff = { baseMs: 2_000, maxMs: 5 * 60_000 };
 const RETRY_MS = 2_000;
 const SETTLED_START_MS = 60_000;
 
+/** Annotation whose value is the machine's `instanceId` in status: lets a machine with a changed host key be reached again. */
+export const ACKNOWLEDGE_HOST_KEY = "fly.lightfast.ai/acknowledge-host-key";
+
 export function createUpdater(world: InstanceWorld): Updater {
   const { machines, fleet, reach, events, clock, store, app } = world;
   /** Starts in a row of machines that do not stay up; a start that held for a minute clears it. */
   const starts = new Map<string, { count: number; atMs: number }>();
   /** Where a machine was last seen answering; a new address or version is another machine to a connection. */
+  const acknowledged = new Map<string, string>();
   const addresses = new Map<string, { id: string; address: string }>();
 
   async function update(found: Instance, seen: SeenMachine, signal: AbortSignal): Promise<Outcome<InstanceStatus>> {
@@ -242,6 +246,7 @@ export function createUpdater(world: InstanceWorld): Updater {
     signal: AbortSignal,
   ): Promise<Reachability | undefined> {
     forgetFormer(instance.metadata.uid, machine);
+    acknowledge(instance, machine);
     const target = targetOf(app, {
       ...instance,
       status: {
@@ -266,6 +271,14 @@ export function createUpdater(world: InstanceWorld): Updater {
         };
       },
     );
+  }
+
+  /** The user says by annotation that the machine of this version is known to have another host key: tried afresh, once. */
+  function acknowledge({ metadata }: Instance, { id, instance_id }: Machine): void {
+    const version = metadata.annotations?.[ACKNOWLEDGE_HOST_KEY];
+    if (version === undefined || version !== instance_id || acknowledged.get(metadata.uid) === version) return;
+    acknowledged.set(metadata.uid, version);
+    reach.acknowledge(id);
   }
 
   /** Sessions to a former machine, address or version of this instance are of no use. */
@@ -305,6 +318,7 @@ export function createUpdater(world: InstanceWorld): Updater {
     forget(uid) {
       starts.delete(uid);
       addresses.delete(uid);
+      acknowledged.delete(uid);
     },
   };
 }

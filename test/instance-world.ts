@@ -1,0 +1,181 @@
+// The whole instance controller on virtual time: the real store, admission, client and reconciler, and the emulated cloud
+// without processes. Tests switch faults on and read what the cloud holds.
+import { createAdmission } from "../controller/admission/create-admission.ts";
+import { emulatorApi, emulatorHttp } from "../controller/emulator/api.ts";
+import { Cloud } from "../controller/emulator/cloud.ts";
+import type { Faults } from "../controller/emulator/faults.ts";
+import type { KnobChanges } from "../controller/emulator/knobs.ts";
+import { isFinal } from "../controller/emulator/machine-record.ts";
+import { type MemoryGuests, memoryGuests } from "../controller/emulator/memory-guests.ts";
+import type { Http, HttpRequest } from "../controller/kernel/http.ts";
+import { lifetime } from "../controller/kernel/lifetime.ts";
+import { silentLog } from "../controller/kernel/log.ts";
+import { seededRandom } from "../controller/kernel/random.ts";
+import { flyMachines } from "../controller/machines/client.ts";
+import { PHASES } from "../controller/machines/model.ts";
+import { createFleet, type Fleet } from "../controller/reconcilers/fleet.ts";
+import { createInstanceReconciler } from "../controller/reconcilers/instance.ts";
+import { createController } from "../controller/runtime/controller.ts";
+import { createEvents } from "../controller/runtime/events.ts";
+import { openSqlite, type SqliteDatabase } from "../controller/store/sqlite.ts";
+import type { Reach } from "../controller/transports/transport.ts";
+import { type Event, eventKind } from "../crds/event.ts";
+import { type Instance, instanceKind } from "../crds/instance.ts";
+import { KINDS } from "../crds/kinds.ts";
+import { namespaceKind } from "../crds/namespace.ts";
+import { API_VERSION, findCondition } from "../crds/resource.ts";
+import { KEYS } from "./instance-fixture.ts";
+import { type VirtualClock, virtualClock } from "./virtual-clock.ts";
+
+const APP = "workers";
+const TOKEN = "token";
+const BASE = "http://127.0.0.1:4280";
+
+export interface InstanceWorldOptions {
+  readonly knobs?: KnobChanges;
+  /** Answers of Fly's list, get and so on may be changed or lost here. */
+  readonly between?: (request: HttpRequest, send: () => ReturnType<Http["send"]>) => ReturnType<Http["send"]>;
+}
+
+export async function instanceWorld(options: InstanceWorldOptions = {}) {
+  const clock = virtualClock();
+  const random = seededRandom(7);
+  const guests = memoryGuests();
+  const faults: Faults = {};
+  const cloud = new Cloud({ clock, random, guests, faults, ...(options.knobs && { knobs: options.knobs }) });
+  const direct = emulatorHttp(emulatorApi(cloud, { token: TOKEN }));
+  const calls: string[] = [];
+  const http: Http = {
+    send(request, signal) {
+      calls.push(`${request.method} ${new URL(request.url).pathname.replace(/^\/v1\/apps\/workers/, "")}`);
+      const send = () => direct.send(request, signal);
+      return options.between ? options.between(request, send) : send();
+    },
+  };
+  const machines = flyMachines({ http, baseUrl: BASE, token: TOKEN, clock, random });
+  await machines.ensureApp(APP, "personal", new AbortController().signal);
+  const database = await openSqlite({ file: ":memory:", clock, random });
+  const admission = createAdmission({
+    store: database.store,
+    kinds: KINDS,
+    random,
+    defaults: { region: "iad", image: "ubuntu:22.04", size: "shared-cpu-1x", memoryMb: 256 },
+  });
+  await admission.create(namespaceKind, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
+  const reach = fakeReach();
+  let running = run();
+
+  /** One life of the controller process; everything it remembers ends with it. */
+  function run() {
+    const life = lifetime();
+    const log = silentLog;
+    const fleet: Fleet = createFleet({
+      machines,
+      app: APP,
+      controllerId: database.store.controllerId,
+      clock,
+      log,
+      intervalMs: 5000,
+      wake: (key) => controller.enqueue(key),
+    });
+    const events = createEvents({ admission, clock, log });
+    const reconciler = createInstanceReconciler({
+      store: database.store,
+      admission,
+      machines,
+      fleet,
+      reach,
+      events,
+      clock,
+      log,
+      app: APP,
+      keysOf: () => KEYS,
+    });
+    const controller = createController({
+      store: database.store,
+      clock,
+      random,
+      log,
+      reconciler,
+      workers: 16,
+      resyncMs: 300_000,
+      fatal(error) {
+        throw error;
+      },
+    });
+    const ended = Promise.all([controller.run(life.signal), fleet.run(life.signal)]);
+    return { life, fleet, ended };
+  }
+
+  const key = (name: string) => ({ namespace: "default", name });
+  const get = (name: string): Promise<Instance | undefined> => database.store.get(instanceKind, key(name));
+
+  return {
+    clock,
+    cloud,
+    guests,
+    faults,
+    calls,
+    database,
+    admission,
+    machines,
+    reach,
+    get fleet() {
+      return running.fleet;
+    },
+    get,
+    apply: (name: string, spec: Record<string, unknown> = {}) =>
+      admission.create(instanceKind, {
+        apiVersion: API_VERSION,
+        kind: "Instance",
+        metadata: { name, namespace: "default" },
+        spec,
+      }),
+    edit: (name: string, change: Record<string, unknown>) =>
+      admission.update(instanceKind, key(name), (current) => ({ ...current, spec: { ...current.spec, ...change } })),
+    remove: (name: string) => admission.delete(instanceKind, key(name)),
+    ready: async (name: string) => findCondition((await get(name)) ?? {}, "Ready"),
+    until: (name: string, reason: string, maxMs?: number) =>
+      clock.runUntil(async () => findCondition((await get(name)) ?? {}, "Ready")?.reason === reason, maxMs),
+    gone: (name: string, maxMs?: number) => clock.runUntil(async () => (await get(name)) === undefined, maxMs),
+    /** Machines that exist, as the cloud itself holds them. */
+    live: () =>
+      cloud
+        .machinesOf(APP)
+        .filter((each) => !isFinal(each))
+        .map(({ id, phase, config }) => ({ id, config, state: PHASES[phase].shown })),
+    events: async (): Promise<readonly Event[]> => (await database.store.list(eventKind, {})).items,
+    /** The process dies between two lines and comes back. */
+    async restart(): Promise<void> {
+      running.life.abort(new Error("killed"));
+      await clock.settle();
+      running = run();
+    },
+    async close(): Promise<void> {
+      running.life.abort(new Error("end of the test"));
+      await clock.settle();
+      await database.close();
+    },
+  };
+}
+
+export type TestWorld = Awaited<ReturnType<typeof instanceWorld>>;
+export type { MemoryGuests, SqliteDatabase, VirtualClock };
+
+/** Every machine answers by SSH until a test says otherwise. */
+function fakeReach(): Reach & { answers: boolean; readonly forgotten: string[] } {
+  const forgotten: string[] = [];
+  return {
+    answers: true,
+    forgotten,
+    session: () => Promise.reject(new Error("no sessions here")),
+    async probe() {
+      return this.answers
+        ? { reachable: true, via: "SSH", message: "answers on port 2222" }
+        : { reachable: false, reason: "NotReachable", message: "connection refused" };
+    },
+    forget: (id) => void forgotten.push(id),
+    acknowledge: () => undefined,
+    close: () => undefined,
+  };
+}
