@@ -166,3 +166,6 @@ export const WORKFLOW_GRACE_MS = 30_000;
 
 /** The longest pause before a retry of a step. */
 export const STEP_BACKOFF_MAX_MS = 5 * 60_000;
+
+/** Looks that are held open on one machine: OpenSSH gives a connection 10 channels unless told otherwise. */
+export const JOB_WATCHERS_PER_MACHINE = 6;

@@ -16,6 +16,10 @@ export const executionStatus = z.strictObject({
   machineId: z.string().optional(),
   exitCode: z.int().optional(),
   startedAt: z.string().optional(),
+  acknowledgedAt: z
+    .string()
+    .optional()
+    .describe("When the machine was first seen to have the command; before that it may be sent again."),
   completedAt: z.string().optional(),
   message: z.string().optional(),
 });
@@ -23,6 +27,12 @@ export const executionStatus = z.strictObject({
 export type ExecutionSpec = z.output<typeof executionSpec>;
 export type ExecutionStatus = z.output<typeof executionStatus>;
 export type Execution = Resource<ExecutionSpec, ExecutionStatus, "Execution">;
+
+/** Keeps an execution until nothing of it runs and its output is dropped. */
+export const EXECUTION_FINALIZER = "fly.lightfast.ai/execution";
+
+/** The step that its output is kept under: `<uid>/exec/1/stdout`. */
+export const EXECUTION_STEP = "exec";
 
 export const executionKind: KindDef<Execution> = {
   group: GROUP,

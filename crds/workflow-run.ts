@@ -20,7 +20,15 @@ const stepStatus = z.strictObject({
   /** Of the current attempt. */
   machineId: z.string().optional(),
   startedAt: z.string().optional().describe("Of the first attempt."),
-  attemptStartedAt: z.string().optional(),
+  attemptStartedAt: z
+    .string()
+    .optional()
+    .describe("When the current attempt was decided; its timeout counts from here."),
+  acknowledgedAt: z
+    .string()
+    .optional()
+    .describe("When the machine was first seen to have the current attempt; before that it may be sent again."),
+  unreachableSince: z.string().optional().describe("Since when the machine of a running attempt has not answered."),
   finishedAt: z.string().optional(),
   exitCode: z.int().optional(),
   retryAt: z.string().optional().describe("When the next attempt may begin."),
@@ -48,6 +56,12 @@ export type StepStatus = z.output<typeof stepStatus>;
 export type StepState = StepStatus["state"];
 export type WorkflowRunStatus = z.output<typeof workflowRunStatus>;
 export type WorkflowRun = Resource<WorkflowRunSpec, WorkflowRunStatus, "WorkflowRun">;
+
+/** Names the run on the instances that it owns. */
+export const RUN_LABEL = "fly.lightfast.ai/run";
+
+/** Keeps a run until nothing of it runs, its machines are dealt with and its logs are dropped. */
+export const RUN_FINALIZER = "fly.lightfast.ai/run";
 
 export const workflowRunKind: KindDef<WorkflowRun> = {
   group: GROUP,

@@ -76,6 +76,12 @@ fw_job() {
   printf '%s %s\\n' "$$" "$fw_start" > "$3/group" && mv -f "$3/group" "$2/group" || exit 125
   # A canceller leaves its mark first and looks for the group then, so one of us sees the other.
   [ -e "$2/cancelled" ] && exit 143
+  # The machine's own environment, which a session by SSH does not have. HOME stays what the session says.
+  if [ -r "\${FLYWHEEL_ENV_FILE:-/run/flywheel/env}" ]; then
+    set -- "$@" "$HOME"
+    . "\${FLYWHEEL_ENV_FILE:-/run/flywheel/env}"
+    HOME=\${11}
+  fi
   FLYWHEEL_RUN=$8 FLYWHEEL_STEP=$9 FLYWHEEL_ATTEMPT=\${10}
   export FLYWHEEL_RUN FLYWHEEL_STEP FLYWHEEL_ATTEMPT
   umask "$6"

@@ -52,6 +52,7 @@ export function localMachine(shell?: Shell): LocalMachine {
     HOME: home,
     FLYWHEEL_ROOT: root,
     FLYWHEEL_BOOT_FILE: join(folder, "boot"),
+    FLYWHEEL_ENV_FILE: join(folder, "env"),
   };
   return {
     folder,

@@ -89,6 +89,15 @@ describe.each(shells())("with $name", (shell) => {
     expect(stderr.toString().split("\n")).not.toContain("env");
   });
 
+  test("the machine's own environment is there, and a value that the step gives wins", async () => {
+    writeFileSync(
+      join(machine.folder, "env"),
+      "export HOME='/elsewhere'\nexport EDITOR='vim -u x'\nexport LEVEL='machine'\n",
+    );
+    await start("printf '%s|%s|%s' \"$EDITOR\" $LEVEL $HOME", { LEVEL: "step" });
+    expect((await finish()).stdout.toString()).toBe(`vim -u x|step|${machine.folder}/home`);
+  });
+
   test("the script is told which attempt it is", async () => {
     await start("printf '%s %s %s' $FLYWHEEL_RUN $FLYWHEEL_STEP $FLYWHEEL_ATTEMPT");
     expect((await finish()).stdout.toString()).toBe("6f1c build 1");
