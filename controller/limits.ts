@@ -103,6 +103,10 @@ export const PROBE_WAIT_MS = 1000;
 /** How long it is believed that a machine is reached through exec before SSH is tried again. */
 export const PROBE_FRESH_MS = 60_000;
 
+/** Between probes of a machine that does not answer, doubled each time: SSH comes up within seconds of the start. */
+export const PROBE_RETRY_MS = 250;
+export const PROBE_RETRY_MAX_MS = 15_000;
+
 /** An exec that only shows that the machine answers. */
 export const EXEC_PROBE_MS = 10_000;
 

@@ -1,0 +1,45 @@
+// So many at once and no more; the others wait in the order in which they came, as long as their signal lets them.
+
+export interface Semaphore {
+  /** Resolves with what gives the place back; calling that twice gives it back once. */
+  acquire(signal: AbortSignal): Promise<() => void>;
+}
+
+export function semaphore(places: number): Semaphore {
+  const waiting = new Set<() => void>();
+  let free = places;
+
+  function place(): () => void {
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      const [next] = waiting;
+      if (next) next();
+      else free += 1;
+    };
+  }
+
+  return {
+    acquire(signal) {
+      return new Promise((resolve, reject) => {
+        if (signal.aborted) return reject(signal.reason);
+        if (free > 0) {
+          free -= 1;
+          return resolve(place());
+        }
+        const take = () => {
+          waiting.delete(take);
+          signal.removeEventListener("abort", leave);
+          resolve(place());
+        };
+        const leave = () => {
+          waiting.delete(take);
+          reject(signal.reason);
+        };
+        signal.addEventListener("abort", leave, { once: true });
+        waiting.add(take);
+      });
+    },
+  };
+}
