@@ -39,7 +39,7 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** These compose everything or are seen by everything. */
-const isRoot = (path: string) => /^controller\/[^/]+\.ts$/.test(path);
+const isRoot = (path: string) => /^controller\/([^/]+|emulator\/main)\.ts$/.test(path);
 const LIMITS = "controller/limits.ts";
 
 describe("layers", () => {
