@@ -1,6 +1,6 @@
 // Moves machines through the phases of the model: after each entry it does the phase's work on the guest, lets its
 // time pass and enters the next. One thing at a time happens to a guest; a newer phase ends the settling of the older.
-import type { Clock } from "../kernel/clock.ts";
+import { type Clock, preciseTimestamp } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
 import type { Log } from "../kernel/log.ts";
 import type { Random } from "../kernel/random.ts";
@@ -227,7 +227,7 @@ export class Life {
         oom_killed: false,
         requested_stop: what.requested,
         restarting: what.restarting,
-        exited_at: new Date(this.#options.clock.now()).toISOString(),
+        exited_at: preciseTimestamp(this.#options.clock.now()),
         error: what.error ?? "",
       },
       restart_count: record.restarts.length,
