@@ -76,15 +76,25 @@ export function serverError(status: number, text: string, path: string): ServerE
 export function explain(error: Failure, subject?: string): string {
   const prefix = subject ? `error: ${subject}: ` : "error: ";
   if (!(error instanceof ServerError)) return prefix + error.message;
-  const remedy = REMEDIES[error.status];
+  const remedy = remedyFor(error);
   const lines = error.problems.length > 0 ? withProblems(error) : [error.message];
   return prefix + [...lines, ...(remedy ? [remedy] : [])].join("\n");
 }
 
-const REMEDIES: Readonly<Record<number, string>> = {
-  401: "Set FLYWHEEL_TOKEN or --token to the API_KEY that the server was started with.",
-  503: "The server cannot write or is starting; try again, and look at its log.",
-};
+function remedyFor({ status, message }: ServerError): string | undefined {
+  switch (status) {
+    case 401:
+      return "Set FLYWHEEL_TOKEN or --token to the API_KEY that the server was started with.";
+    case 404: {
+      const plural = /^(\w+)(?:\.\S+)? ".*" not found$/.exec(message)?.[1];
+      return plural && `\`flywheel get ${plural} -A\` shows those that there are.`;
+    }
+    case 503:
+      return "The server cannot write or is starting; try again, and look at its log.";
+    default:
+      return undefined;
+  }
+}
 
 /** Kubernetes repeats every cause in its message; the head of it, then one line each, reads better. */
 function withProblems(error: ServerError): string[] {

@@ -49,9 +49,9 @@ export async function formatObject(output: ObjectOutput, value: unknown): Promis
 }
 
 /** Loaded when it is needed: parsing and printing YAML is the largest part of this program. */
-export async function toYaml(value: unknown): Promise<string> {
+export async function toYaml(value: unknown, options: { readonly sorted?: boolean } = {}): Promise<string> {
   const { stringify } = await import("yaml");
-  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false, sortMapEntries: options.sorted ?? false });
 }
 
 /** `instance/dev-box`, the way one object is named to people; also understood as an argument. */

@@ -50,9 +50,9 @@ function cellsOf(row: TableRow, shown: readonly number[], options: ViewOptions):
   return cells;
 }
 
-/** A row is a line: what an object says over several lines must not break it. */
+/** As kubectl prints what is not set. A row is a line: what an object says over several lines must not break it. */
 function cellText(cell: unknown): string {
-  const text = cell === null || cell === undefined ? "" : String(cell);
+  const text = cell === null || cell === undefined ? "<none>" : String(cell);
   return text.replace(/\s*\n\s*/g, " ");
 }
 

@@ -37,11 +37,7 @@ async function diff(session: Session, flags: FileFlags): Promise<number> {
     const { type, before, after } = await applyManifest(session, manifest, true);
     const name = displayName(type, after.metadata.name);
     const names = { before: before ? `live/${name}` : "/dev/null", after: `${manifest.source} (${name})` };
-    const text = unifiedDiff(
-      before ? await toYaml(configuration(before)) : "",
-      await toYaml(configuration(after)),
-      names,
-    );
+    const text = unifiedDiff(before ? await shown(before) : "", await shown(after), names);
     if (text === "") continue;
     differs = true;
     session.terminal.write(coloured(session, text));
@@ -56,6 +52,11 @@ function configuration(object: ApiObject): unknown {
   const { [LAST_APPLIED]: _, ...kept } = annotations ?? {};
   const { status, ...rest } = object;
   return { ...rest, metadata: { ...metadata, ...(Object.keys(kept).length > 0 ? { annotations: kept } : {}) } };
+}
+
+/** In the order of the keys' names: an object keeps its own order, which says nothing. */
+function shown(object: ApiObject): Promise<string> {
+  return toYaml(configuration(object), { sorted: true });
 }
 
 function coloured(session: Session, text: string): string {
