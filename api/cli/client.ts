@@ -16,6 +16,8 @@ export interface Call {
   readonly signal?: AbortSignal;
   /** How long until the answer is complete (of a stream: begins). */
   readonly timeoutMs?: number;
+  /** Called when a stream begins, which may be long before its first line. */
+  readonly opened?: () => void;
 }
 
 export interface Client {
@@ -97,6 +99,7 @@ export function createClient(options: ClientOptions): Client {
         const response = await send(path, call, limit.signal);
         if (response.status >= 400) throw serverError(response.status, await text(response, limit.signal), path);
         limit.cancel();
+        call.opened?.();
         const decoder = new TextDecoder();
         let rest = "";
         for await (const chunk of received(response, options.server, limit.signal)) {

@@ -1,7 +1,7 @@
 // The output of a run's steps. Every piece says where it belongs by byte offset, so that one that is read twice, after
 // a broken connection or beside a second reader, is shown once.
+import { createPatience } from "./patience.ts";
 import type { Session } from "./session.ts";
-import { isPassing } from "./watch.ts";
 
 /** A piece of what one attempt of one step wrote to one stream. */
 export interface LogChunk {
@@ -22,9 +22,6 @@ export interface LogQuery {
   readonly follow?: boolean | undefined;
 }
 
-const RETRY_MS = 1000;
-const PATIENCE_MS = 60_000;
-
 /** Until the output that there is has been read; with `follow` until the run has finished. */
 export async function* readLogs(
   session: Session,
@@ -32,22 +29,22 @@ export async function* readLogs(
   query: LogQuery,
   signal: AbortSignal,
 ): AsyncGenerator<LogChunk> {
-  const { client, terminal } = session;
-  const path = `/api/workflows/executions/${encodeURIComponent(run)}/logs`;
-  const call = { query: { ...query, follow: query.follow || undefined, namespace: session.namespace }, signal };
-  let heard: number | undefined;
+  const patience = createPatience(session.terminal);
+  const path = `/api/workflows/executions/${encodeURIComponent(run)}`;
+  const { namespace } = session;
+  const sent = { ...query, follow: query.follow || undefined, namespace };
   for (;;) {
     try {
-      for await (const chunk of client.lines<LogChunk>(path, call)) {
-        heard = terminal.now();
-        yield chunk;
-      }
-      return;
+      yield* session.client.lines<LogChunk>(`${path}/logs`, { query: sent, signal, opened: patience.connected });
+      if (!query.follow) return;
+      // A server that stops ends its streams in order, so an end alone does not say that there is no more.
+      const { status } = await session.client.json<{ readonly status: string }>(path, { query: { namespace }, signal });
+      if (status !== "pending" && status !== "running") return;
+      await patience.pause(signal);
     } catch (error) {
-      const lost = query.follow && isPassing(error) && heard !== undefined && terminal.now() - heard < PATIENCE_MS;
-      if (!lost || signal.aborted) throw error;
+      if (!query.follow) throw error;
+      await patience.bear(error, signal);
     }
-    await terminal.sleep(RETRY_MS, signal);
   }
 }
 

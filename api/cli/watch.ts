@@ -1,15 +1,11 @@
 // Following objects over a watch: a list, then every change after it, and a new list when the history has gone. A
 // connection that breaks is made again, so that a wait outlives a restart of the server.
-import { ConnectionError, ServerError } from "./failure.ts";
+import { ServerError } from "./failure.ts";
 import { asTable, listObjects, listTable, type Selectors, selectorQuery, TABLE, type Table } from "./list.ts";
 import type { ApiObject, ObjectList } from "./object.ts";
+import { createPatience } from "./patience.ts";
 import { pathOf, type ResourceType } from "./resources.ts";
 import type { Session } from "./session.ts";
-
-/** Between the end of a watch and the next one. */
-const PAUSE_MS = 500;
-/** How long a server may be away: a deploy of it takes less. */
-const PATIENCE_MS = 60_000;
 
 interface WireEvent<T> {
   readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
@@ -67,36 +63,30 @@ async function* watch<L extends { readonly metadata: { readonly resourceVersion?
   signal: AbortSignal,
   form: Form<L, T>,
 ): AsyncGenerator<Observed<L, T>> {
-  const { client, terminal } = session;
+  const patience = createPatience(session.terminal);
   let revision: string | undefined;
-  let lastHeard: number | undefined;
   for (;;) {
     try {
       if (revision === undefined) {
         const list = await form.list(session, path, selectors, signal);
+        patience.connected();
         revision = list.metadata.resourceVersion ?? "0";
-        lastHeard = terminal.now();
         yield { type: "LIST", list };
       }
       const query = { ...selectorQuery(selectors), watch: true, allowWatchBookmarks: true, resourceVersion: revision };
-      for await (const event of client.lines<WireEvent<T>>(path, { accept: form.accept, query, signal })) {
-        lastHeard = terminal.now();
+      const call = { accept: form.accept, query, signal, opened: patience.connected };
+      for await (const event of session.client.lines<WireEvent<T>>(path, call)) {
         if (event.type === "ERROR") throw errorOf(event.object);
         revision = form.revisionOf(event.object) ?? revision;
         if (event.type !== "BOOKMARK") yield { type: event.type, object: event.object };
       }
+      await patience.pause(signal); // the server ends a watch now and then
     } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      if (error instanceof ServerError && error.status === 410) revision = undefined;
-      else if (!isPassing(error) || lastHeard === undefined || terminal.now() - lastHeard > PATIENCE_MS) throw error;
+      const expired = error instanceof ServerError && error.status === 410;
+      if (expired) revision = undefined;
+      await (expired ? patience.pause(signal) : patience.bear(error, signal));
     }
-    await terminal.sleep(PAUSE_MS, signal);
   }
-}
-
-/** Errors that a server which is being restarted causes. */
-export function isPassing(error: unknown): boolean {
-  return error instanceof ConnectionError || (error instanceof ServerError && [502, 503, 504].includes(error.status));
 }
 
 /** The Status that a watch sends in place of an object when it cannot go on. */

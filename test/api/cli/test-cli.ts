@@ -24,31 +24,42 @@ export interface Input {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
+/** Gets the request as `requests` has it. */
+export type Fault = (request: string) => Error | undefined;
+
+/** The server is not there. */
+export const outage: Fault = () => Object.assign(new Error("gone"), { code: "ECONNREFUSED" });
+
 export interface TestCli extends TestApi {
   /** The requests that were made, as `METHOD /path?query`. */
   readonly requests: string[];
   run(line: string | readonly string[], input?: Input): Promise<Outcome>;
   start(line: string | readonly string[], input?: Input): Started;
-  /** What answers in place of the API while it is set. */
-  outage: Error | undefined;
+  /** While it is set, requests that it has an error for fail with it, and streams of theirs break. */
+  fault: Fault | undefined;
+  /** Aborts when the server stops: it then ends its streams. */
+  closing: AbortSignal | undefined;
 }
 
 export async function testCli(overrides: Parameters<typeof testApi>[0] = {}): Promise<TestCli> {
   const server = await testApi(overrides);
   const requests: string[] = [];
-  const state: { outage: Error | undefined } = { outage: undefined };
+  const state: Pick<TestCli, "fault" | "closing"> = { fault: undefined, closing: undefined };
 
   const http: Http = async ({ method, url, headers, body, signal }) => {
     signal.throwIfAborted();
-    requests.push(`${method} ${decodeURIComponent(url.pathname + url.search)}`);
-    if (state.outage) throw state.outage;
+    const request = `${method} ${decodeURIComponent(url.pathname + url.search)}`;
+    const fault = () => state.fault?.(request);
+    requests.push(request);
+    const refused = fault();
+    if (refused) throw refused;
     const headersSent = { host: "127.0.0.1", ...headers };
     const init = { method, headers: headersSent, signal, ...(body === undefined ? {} : { body }) };
-    const response = await server.api.request(url, init, {});
+    const response = await server.api.request(url, init, state.closing ? { closing: state.closing } : {});
     return {
       status: response.status,
       header: (name) => response.headers.get(name) ?? undefined,
-      body: untilAborted(response.body ?? new Blob([]).stream(), signal, state),
+      body: untilAborted(response.body ?? new Blob([]).stream(), signal, fault),
     };
   };
 
@@ -84,11 +95,17 @@ export async function testCli(overrides: Parameters<typeof testApi>[0] = {}): Pr
     requests,
     start,
     run: (line, input) => start(line, input).ended,
-    get outage() {
-      return state.outage;
+    get fault() {
+      return state.fault;
     },
-    set outage(error) {
-      state.outage = error;
+    set fault(fault) {
+      state.fault = fault;
+    },
+    get closing() {
+      return state.closing;
+    },
+    set closing(closing) {
+      state.closing = closing;
     },
   };
 }
@@ -97,7 +114,7 @@ export async function testCli(overrides: Parameters<typeof testApi>[0] = {}): Pr
 async function* untilAborted(
   stream: ReadableStream<Uint8Array>,
   signal: AbortSignal,
-  state: { readonly outage: Error | undefined },
+  fault: () => Error | undefined,
 ): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
   const aborted = new Promise<never>((_, reject) => {
@@ -107,7 +124,8 @@ async function* untilAborted(
   try {
     for (;;) {
       const { value, done } = await Promise.race([reader.read(), aborted]);
-      if (state.outage) throw state.outage;
+      const broken = fault();
+      if (broken) throw broken;
       if (done) return;
       yield value;
     }
