@@ -52,7 +52,7 @@ function definition(column: Column): object {
   };
 }
 
-/** Null is printed as `<none>`. */
+/** Null is printed as an empty cell. */
 function cell(column: Column, path: JsonPath, item: AnyResource, nowMs: number): unknown {
   const [value] = path(item);
   if (value === undefined) return null;

@@ -44,7 +44,8 @@ export interface TestApi extends ApiOptions {
 export const DEFAULTS = { region: "iad", image: "ubuntu:22.04", size: "shared-cpu-1x", memoryMb: 256 };
 
 export async function testApi(overrides: Partial<ApiOptions> = {}): Promise<TestApi> {
-  const clock = virtualClock();
+  const virtual = virtualClock();
+  const clock = overrides.clock ?? virtual;
   const random = seededRandom(1);
   const { store, logs } = await openSqlite({ file: ":memory:", clock, random });
   const admission = createAdmission({ store, kinds: KINDS, defaults: DEFAULTS, random });
@@ -86,7 +87,7 @@ export async function testApi(overrides: Partial<ApiOptions> = {}): Promise<Test
     return { status: response.status, headers: response.headers, body: json ? JSON.parse(raw) : raw };
   }
 
-  return { ...options, clock, api, send };
+  return { ...options, clock: virtual, api, send };
 }
 
 export const INSTANCES = "/apis/fly.lightfast.ai/v1/namespaces/default/instances";

@@ -1,0 +1,160 @@
+// The real kubectl against the API on a loopback port: what it prints, and how it exits. No controller runs: the tests write
+// status themselves.
+import { type ExecFileException, execFile, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Listening, listen } from "../../api/listen.ts";
+import { systemClock } from "../../controller/kernel/clock.ts";
+import { instanceKind } from "../../crds/instance.ts";
+import { type TestApi, testApi } from "../api/test-api.ts";
+
+const absent = spawnSync("kubectl", ["version", "--client"]).error !== undefined;
+
+describe.skipIf(absent)("kubectl", () => {
+  const home = mkdtempSync(join(tmpdir(), "flywheel-kubectl-"));
+  let api: TestApi;
+  let server: Listening;
+
+  beforeAll(async () => {
+    api = await testApi({ clock: systemClock });
+    server = await listen(api.api, { host: "127.0.0.1", port: 0, clock: systemClock });
+  });
+  afterAll(async () => {
+    await server?.close(1000);
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  const args = () => ["--server", server.url, "--cache-dir", join(home, "cache")];
+  const options = { env: { PATH: process.env.PATH, HOME: home, KUBECONFIG: join(home, "none") }, timeout: 60_000 };
+
+  function kubectl(...words: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+    return new Promise((resolve) => {
+      execFile("kubectl", [...args(), ...words], options, (error: ExecFileException | null, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
+      });
+    });
+  }
+
+  function manifest(name: string, spec: object, labels?: object): string {
+    const file = join(home, `${name}.json`);
+    const metadata = { name, namespace: "default", labels };
+    writeFileSync(file, JSON.stringify({ apiVersion: "fly.lightfast.ai/v1", kind: "Instance", metadata, spec }));
+    return file;
+  }
+
+  const apply = (file: string) => kubectl("apply", "--validate=false", "-f", file);
+
+  test("apply creates, leaves alone what is the same, and configures what differs", async () => {
+    const created = await apply(manifest("box", { size: "shared-cpu-1x" }));
+    expect(created).toMatchObject({ code: 0, stdout: "instance.fly.lightfast.ai/box created\n" });
+    const same = await apply(manifest("box", { size: "shared-cpu-1x" }));
+    expect(same.stdout).toBe("instance.fly.lightfast.ai/box unchanged\n");
+    const changed = await apply(manifest("box", { size: "shared-cpu-2x" }));
+    expect(changed.stdout).toBe("instance.fly.lightfast.ai/box configured\n");
+    const again = await apply(manifest("box", { size: "shared-cpu-2x" }));
+    expect(again.stdout).toBe("instance.fly.lightfast.ai/box unchanged\n");
+  });
+
+  test("a value that does not fit is shown with the field, the value and the remedy", async () => {
+    const { code, stderr } = await apply(manifest("slip", { memoryMb: 300 }));
+    expect(code).toBe(1);
+    expect(stderr).toContain("spec.memoryMb: Invalid value: 300: must be a multiple of 256 MiB");
+  });
+
+  test("get prints the columns of the kind, more of them with -o wide", async () => {
+    await apply(manifest("table", {}));
+    const narrow = await kubectl("get", "instances", "table");
+    expect(narrow.stdout).toMatch(/^NAME +READY +REASON .*REGION +AGE\ntable +\d+s\n$/);
+    const wide = await kubectl("get", "inst", "table", "-o", "wide");
+    expect(wide.stdout).toMatch(/SIZE +IMAGE/);
+    expect(wide.stdout).toMatch(/shared-cpu-1x +ubuntu:22.04/);
+    const name = await kubectl("get", "instance/table", "-o", "name");
+    expect(name.stdout).toBe("instance.fly.lightfast.ai/table\n");
+    const yaml = await kubectl("get", "instance", "table", "-o", "jsonpath={.spec.size}");
+    expect(yaml.stdout).toBe("shared-cpu-1x");
+  });
+
+  test("get of all, with a selector, and of what is not there", async () => {
+    await apply(manifest("labelled", {}, { team: "a" }));
+    const selected = await kubectl("get", "instances", "-A", "-l", "team=a", "-o", "name");
+    expect(selected.stdout).toBe("instance.fly.lightfast.ai/labelled\n");
+    const all = await kubectl("get", "all", "-l", "team=a", "-o", "name");
+    expect(all.stdout).toBe("instance.fly.lightfast.ai/labelled\n");
+    const missing = await kubectl("get", "instance", "nobody");
+    expect(missing).toMatchObject({
+      code: 1,
+      stderr: 'Error from server (NotFound): instances.fly.lightfast.ai "nobody" not found\n',
+    });
+    expect((await kubectl("get", "namespaces")).stdout).toMatch(/^NAME +STATUS +AGE\ndefault +Active +\d+s\n$/);
+  });
+
+  test("wait returns when the condition is written", async () => {
+    await apply(manifest("waits", {}));
+    const waiting = kubectl("wait", "--for=condition=Ready", "instance/waits", "--timeout=30s");
+    const early = await Promise.race([waiting, systemClock.sleep(700).then(() => "still waiting")]);
+    expect(early).toBe("still waiting");
+    await ready("waits");
+    expect(await waiting).toMatchObject({ code: 0, stdout: "instance.fly.lightfast.ai/waits condition met\n" });
+  });
+
+  test("get -w shows a change as it happens", async () => {
+    await apply(manifest("watched", {}));
+    const child = spawn("kubectl", [...args(), "get", "instance", "watched", "-w"], options);
+    let seen = "";
+    const changed = new Promise<void>((resolve) => {
+      child.stdout.on("data", (chunk) => {
+        seen += String(chunk);
+        if (/watched +\d+s/.test(seen)) void ready("watched");
+        if (/watched +True +Ready/.test(seen)) resolve();
+      });
+    });
+    await changed;
+    child.kill("SIGINT");
+  });
+
+  test("delete waits until the object is gone", async () => {
+    await apply(manifest("doomed", {}));
+    const deleted = await kubectl("delete", "instance", "doomed");
+    expect(deleted).toMatchObject({ code: 0, stdout: 'instance.fly.lightfast.ai "doomed" deleted\n' });
+    expect((await kubectl("get", "instance", "doomed")).code).toBe(1);
+  });
+
+  test("patch, label, scale of output, diff", async () => {
+    await apply(manifest("patched", {}));
+    const patched = await kubectl("patch", "instance", "patched", "--type=merge", "-p", '{"spec":{"ttl":"1h"}}');
+    expect(patched.stdout).toBe("instance.fly.lightfast.ai/patched patched\n");
+    const json = await kubectl(
+      "patch",
+      "instance",
+      "patched",
+      "--type=json",
+      "-p",
+      '[{"op":"remove","path":"/spec/ttl"}]',
+    );
+    expect(json.stdout).toBe("instance.fly.lightfast.ai/patched patched\n");
+    expect((await kubectl("label", "instance", "patched", "team=b")).stdout).toBe(
+      "instance.fly.lightfast.ai/patched labeled\n",
+    );
+    expect((await kubectl("patch", "instance", "patched", "-p", "{}")).code).toBe(1);
+    expect((await kubectl("diff", "-f", manifest("patched", {}))).code).toBe(0);
+    const differs = await kubectl("diff", "-f", manifest("patched", { ttl: "2h" }));
+    expect([differs.code, differs.stdout.includes("+  ttl: 2h")]).toEqual([1, true]);
+  });
+
+  async function ready(name: string): Promise<void> {
+    await api.store.updateStatus(instanceKind, { namespace: "default", name }, (current) => ({
+      conditions: [
+        {
+          type: "Ready",
+          status: "True",
+          reason: "Ready",
+          message: "",
+          observedGeneration: current.metadata.generation,
+          lastTransitionTime: "2026-01-01T00:00:00Z",
+        },
+      ],
+    }));
+  }
+});
