@@ -44,6 +44,12 @@ export type ApiContext = Context<ApiEnv>;
 
 /** Aborts when the client has gone or the server closes. */
 export function endOf(c: ApiContext): AbortSignal {
-  const closing = c.env.closing;
+  const closing = closingOf(c);
   return closing ? AbortSignal.any([closing, c.req.raw.signal]) : c.req.raw.signal;
+}
+
+/** Requests that are made in memory come without bindings, whatever the type says. */
+export function closingOf(c: ApiContext): AbortSignal | undefined {
+  const bindings: ApiEnv["Bindings"] | undefined = c.env;
+  return bindings?.closing;
 }

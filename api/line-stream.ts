@@ -1,6 +1,6 @@
 // An answer that goes on: one JSON text a line, headers at once, ended by the client, a deadline or the closing server.
 import { messageOf } from "../controller/kernel/errors.ts";
-import type { ApiContext, ApiOptions } from "./api.ts";
+import { type ApiContext, type ApiOptions, closingOf } from "./api.ts";
 import type { HttpMetrics } from "./http-metrics.ts";
 
 export interface LineStreamParts {
@@ -19,7 +19,7 @@ export interface LineStream {
 export function lineStream(c: ApiContext, { options, metrics }: LineStreamParts, stream: LineStream): Response {
   const ending = new AbortController();
   const end = () => ending.abort();
-  const closing = c.env.closing;
+  const closing = closingOf(c);
   if (closing?.aborted) end();
   closing?.addEventListener("abort", end, { once: true });
   if (stream.timeoutMs !== undefined) {

@@ -57,7 +57,7 @@ export async function testApi(overrides: Partial<ApiOptions> = {}): Promise<Test
     kinds: KINDS,
     clock,
     random,
-    log: silentLog,
+    log: { ...silentLog, error: (fields) => process.stderr.write(`${String(fields.error)}\n`) },
     metrics: new Registry(),
     version: "0.1.0",
     loopback: true,
