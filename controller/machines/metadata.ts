@@ -13,12 +13,10 @@ export async function patchMetadata(
 ): Promise<void> {
   const what = `change metadata of machine ${id} in app "${app}"`;
   const where = path`/apps/${app}/machines/${id}/metadata`;
+  // an empty value removes the key; the API's schema has no null here
+  const body = { metadata: Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, value ?? ""])) };
   try {
-    await call(
-      { action: "metadata", limitedBy: id, method: "PATCH", path: where, body: { metadata }, what },
-      nothing,
-      signal,
-    );
+    await call({ action: "metadata", limitedBy: id, method: "PATCH", path: where, body, what }, nothing, signal);
   } catch (error) {
     if (!(error instanceof MachinesError) || !isUnknownRoute(error)) throw error;
     await keyByKey(call, app, id, metadata, signal);

@@ -222,7 +222,7 @@ describe("metadata", () => {
     const { machines, http } = setUp([{ status: 204, body: "" }]);
     await machines.patchMetadata("shop", "1", patch, never);
     expect(http.lines).toEqual(["PATCH /v1/apps/shop/machines/1/metadata"]);
-    expect(JSON.parse(http.requests[0]?.body ?? "")).toEqual({ metadata: patch });
+    expect(JSON.parse(http.requests[0]?.body ?? "")).toEqual({ metadata: { a: "1", b: "" } });
   });
 
   test.each([
