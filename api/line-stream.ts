@@ -12,12 +12,14 @@ export interface LineStream {
   readonly contentType: string;
   /** The stream ends itself after this long; never when absent. */
   readonly timeoutMs?: number | undefined;
-  /** Yields whole lines without the line end; must stop with the signal. */
+  /** Yields whole lines without the line end; must stop with the signal. What it throws at once becomes an HTTP error. */
   lines(signal: AbortSignal): AsyncIterable<string>;
 }
 
 export function lineStream(c: ApiContext, { options, metrics }: LineStreamParts, stream: LineStream): Response {
   const ending = new AbortController();
+  // First, because it may refuse: nothing is to be undone then.
+  const iterator = stream.lines(ending.signal)[Symbol.asyncIterator]();
   const end = () => ending.abort();
   const closing = closingOf(c);
   if (closing?.aborted) end();
@@ -26,7 +28,6 @@ export function lineStream(c: ApiContext, { options, metrics }: LineStreamParts,
     options.clock.sleep(stream.timeoutMs, ending.signal).then(end, () => undefined); // ended before its time
   }
   const encoder = new TextEncoder();
-  const iterator = stream.lines(ending.signal)[Symbol.asyncIterator]();
   metrics.streamOpened();
   let open = true;
   let cancelled = false;

@@ -2,7 +2,7 @@
 // line. History that is gone is told inside the stream with status 410: the client lists again.
 
 import { ExpiredError } from "../../controller/store/errors.ts";
-import type { ListOptions, Store } from "../../controller/store/store.ts";
+import type { ListOptions, Store, WatchEvent } from "../../controller/store/store.ts";
 import type { AnyResource, KindDef } from "../../crds/resource.ts";
 import type { ApiContext } from "../api.ts";
 import { failureOf, kubeStatus } from "../failure.ts";
@@ -30,13 +30,12 @@ export async function watchResources(
   const shape = shapeOf(c);
   const line = (type: string, object: AnyResource, json: string) =>
     `{"type":"${type}","object":${shown.eventJson(c, shape, object, json)}}`;
-  // Before the stream begins, so that a selector that cannot be read is still an HTTP error.
   const initial = since === undefined ? await everything(store, kind, selection) : { items: [], revision: since };
 
-  async function* lines(signal: AbortSignal): AsyncGenerator<string> {
+  async function* lines(changes: AsyncIterable<WatchEvent<AnyResource>>): AsyncGenerator<string> {
     for (const item of initial.items) yield line("ADDED", item, JSON.stringify(item));
     try {
-      for await (const event of store.watch(kind, { ...selection, since: initial.revision }, signal)) {
+      for await (const event of changes) {
         yield line(event.type, event.object, event.json);
       }
     } catch (error) {
@@ -48,7 +47,8 @@ export async function watchResources(
   return lineStream(c, parts, {
     contentType: "application/json",
     timeoutMs: timeoutSeconds === undefined ? undefined : timeoutSeconds * 1000,
-    lines,
+    // Asked for here and not in the stream: a selector that cannot be read throws at once.
+    lines: (signal) => lines(store.watch(kind, { ...selection, since: initial.revision }, signal)),
   });
 }
 
