@@ -1,10 +1,50 @@
-// Entry point of the server.
+// Entry point of the server, and the only reader of the environment. SIGTERM and SIGINT end it in order and in time;
+// a second one ends it at once.
 import { ConfigError, readConfig, withDotEnv } from "./config.ts";
+import { type Flywheel, startFlywheel } from "./flywheel.ts";
+import { systemClock } from "./kernel/clock.ts";
+import { messageOf } from "./kernel/errors.ts";
+import { systemRandom } from "./kernel/random.ts";
+import { SHUTDOWN_MS } from "./limits.ts";
+import { createLog } from "./log.ts";
+import { VERSION } from "./version.ts";
 
 try {
-  readConfig(withDotEnv(process.env));
+  const config = readConfig(withDotEnv(process.env));
+  const secrets = [config.fly.token, config.apiKey, config.emulator.token].filter((each) => each !== undefined);
+  const log = createLog(config.logLevel, { secrets });
+  const flywheel = await startFlywheel({
+    config,
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    version: VERSION,
+    notice: (line) => process.stderr.write(`flywheel: ${line}\n`),
+    fatal(error) {
+      log.error({ error }, "our own code is wrong; ending rather than doing harm");
+      process.exit(70);
+    },
+  });
+  process.stderr.write(`flywheel: listening on ${flywheel.url}\n`);
+  process.on("SIGTERM", () => stop(flywheel));
+  process.on("SIGINT", () => stop(flywheel));
 } catch (error) {
-  if (!(error instanceof ConfigError)) throw error;
-  process.stderr.write(`flywheel: ${error.message}\n`);
-  process.exitCode = 1;
+  const message = error instanceof ConfigError || process.env.LOG_LEVEL !== "debug" ? messageOf(error) : error;
+  process.stderr.write(`flywheel: ${message}\n`);
+  process.exit(1);
+}
+
+let stopping = false;
+
+function stop(flywheel: Flywheel): void {
+  if (stopping) process.exit(1);
+  stopping = true;
+  setTimeout(() => process.exit(1), SHUTDOWN_MS).unref();
+  flywheel.close().then(
+    () => process.exit(0),
+    (error: unknown) => {
+      process.stderr.write(`flywheel: ${messageOf(error)}\n`);
+      process.exit(1);
+    },
+  );
 }

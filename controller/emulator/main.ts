@@ -1,7 +1,4 @@
 // `npm run emulator`: the emulator alone, for any client of the Machines API.
-import { randomBytes } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
 import pino from "pino";
 import { ConfigError, readConfig, withDotEnv } from "../config.ts";
 import { systemClock } from "../kernel/clock.ts";
@@ -9,6 +6,7 @@ import { messageOf } from "../kernel/errors.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { startEmulator } from "./emulator.ts";
 import { REALISTIC } from "./knobs.ts";
+import { keptToken } from "./token.ts";
 
 const DEFAULT_PORT = 4280;
 
@@ -34,21 +32,6 @@ async function run(): Promise<void> {
     emulator.close({ keepMachines: stateDir !== undefined }).catch(fail);
   };
   process.once("SIGTERM", stop).once("SIGINT", stop);
-}
-
-/** Random, and the same again where there is a place to keep it. */
-async function keptToken(stateDir: string | undefined): Promise<string> {
-  const made = randomBytes(24).toString("base64url");
-  if (stateDir === undefined) return made;
-  const path = join(resolve(stateDir), "token");
-  await mkdir(resolve(stateDir), { recursive: true, mode: 0o700 });
-  try {
-    await writeFile(path, made, { mode: 0o600, flag: "wx" });
-    return made;
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-    return (await readFile(path, "utf8")).trim();
-  }
 }
 
 const greeting = (url: string, token: string) => `Fly Machines emulator on ${url}

@@ -1,8 +1,9 @@
 // Who uses an instance: steps and execs, running or lately over. Asked of the store when something depends on it, so that
 // it is right after a restart, and so that looking at an instance never counts as using it.
 import { type Execution, executionKind } from "../../crds/execution.ts";
-import { findCondition } from "../../crds/resource.ts";
+import { type AnyResource, findCondition } from "../../crds/resource.ts";
 import { type WorkflowRun, workflowRunKind } from "../../crds/workflow-run.ts";
+import type { Trigger } from "../runtime/reconciler.ts";
 import type { Store } from "../store/store.ts";
 
 export interface Activity {
@@ -11,6 +12,12 @@ export interface Activity {
   /** The latest end of something that used it. */
   readonly last?: { readonly atMs: number; readonly source: string } | undefined;
 }
+
+/** What uses an instance decides when it may rest and when it may be restarted: a change of either looks at it again. */
+export const instanceTriggers: readonly Trigger[] = [
+  { kind: executionKind, names: (object) => inNamespace(object, [asExecution(object).spec.instance]) },
+  { kind: workflowRunKind, names: (object) => inNamespace(object, instancesOf(asRun(object))) },
+];
 
 export async function activityOf(store: Store, namespace: string, instance: string): Promise<Activity> {
   const [executions, runs] = await Promise.all([
@@ -41,10 +48,16 @@ export function summarise(executions: readonly Execution[], runs: readonly Workf
 }
 
 export function usesInstance(run: WorkflowRun, instance: string): boolean {
-  if (run.status?.steps?.some((step) => step.instance === instance)) return true;
-  return Object.entries(run.status?.definition?.spec.instances ?? {}).some(
-    ([key, each]) => (each.ref ?? `${run.metadata.name}-${key}`) === instance,
+  return instancesOf(run).includes(instance);
+}
+
+/** The instances a run owns or refers to, and those that its steps have run on. */
+function instancesOf(run: WorkflowRun): readonly string[] {
+  const declared = Object.entries(run.status?.definition?.spec.instances ?? {}).map(
+    ([key, { ref }]) => ref ?? `${run.metadata.name}-${key}`,
   );
+  const used = (run.status?.steps ?? []).flatMap(({ instance }) => instance ?? []);
+  return [...new Set([...declared, ...used])];
 }
 
 function stepEnds(run: WorkflowRun, instance: string): { atMs: number; source: string }[] {
@@ -66,3 +79,14 @@ function isFinished(run: WorkflowRun): boolean {
 function isRunning(execution: Execution): boolean {
   return execution.status === undefined || execution.status.state === "Running";
 }
+
+function inNamespace(
+  { metadata }: AnyResource,
+  names: readonly string[],
+): { namespace: string | undefined; name: string }[] {
+  return names.map((name) => ({ namespace: metadata.namespace, name }));
+}
+
+// A trigger hands on objects of the kind that it names.
+const asExecution = (object: AnyResource) => object as Execution;
+const asRun = (object: AnyResource) => object as WorkflowRun;

@@ -77,7 +77,7 @@ if [ $# -gt 0 ]; then
   wait "$child"
   code=$?
   child=
-  ${options.ownCommand ? 'exit "$code"' : ": the image's command is over; the machine stays"}
+  ${options.ownCommand ? 'exit "$code"' : "# it was the default of the image: the machine stays"}
 fi
 
 while :; do

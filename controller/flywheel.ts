@@ -1,0 +1,153 @@
+// Puts the parts together: one process with a store, an API, and controllers that make Fly agree with it. Everything is
+// opened here in order and closed in the opposite one.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { Registry } from "prom-client";
+import { createApi } from "../api/app.ts";
+import { listen } from "../api/listen.ts";
+import { KINDS } from "../crds/kinds.ts";
+import { createAdmission } from "./admission/create-admission.ts";
+import { installBuiltIns } from "./built-ins.ts";
+import { type Config, isLoopback } from "./config.ts";
+import { startControllers } from "./controllers.ts";
+import type { Emulator } from "./emulator/emulator.ts";
+import type { Clock } from "./kernel/clock.ts";
+import type { Log } from "./kernel/log.ts";
+import type { Random } from "./kernel/random.ts";
+import { SHUTDOWN_MS } from "./limits.ts";
+import { flyMachines } from "./machines/client.ts";
+import { undiciHttp } from "./machines/http.ts";
+import type { Machines } from "./machines/machines.ts";
+import { createMetrics } from "./metrics.ts";
+import { openSqlite } from "./store/sqlite.ts";
+
+export interface FlywheelOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly version: string;
+  /** Whether the emulator's machines outlive this process, to be found again by the next one; true when absent. */
+  readonly keepMachines?: boolean;
+  /** One line for the person who started it. */
+  notice(line: string): void;
+  /** Our own code is wrong, and going on could do harm: end the process. */
+  fatal(error: Error): void;
+}
+
+export interface Flywheel {
+  readonly url: string;
+  /** The emulator in this process, when there is no Fly token. */
+  readonly emulatorUrl: string | undefined;
+  /** Ids of machines that exist in the app, as Fly says now. */
+  liveMachines(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+type Close = () => unknown;
+
+export async function startFlywheel(options: FlywheelOptions): Promise<Flywheel> {
+  const opened: Close[] = [];
+  try {
+    return await open(options, (close) => opened.push(close));
+  } catch (error) {
+    await closeAll(opened);
+    throw error;
+  }
+
+  async function open(
+    { config, clock, random, log, version, fatal }: FlywheelOptions,
+    onClose: (close: Close) => void,
+  ): Promise<Flywheel> {
+    mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+    const database = await openSqlite({ file: config.databaseFile, clock, random, log });
+    onClose(() => database.close());
+    const { store, logs } = database;
+    const registry = new Registry();
+    const metrics = createMetrics(registry);
+
+    const emulator = config.fly.token === undefined ? await startLocalFly(options) : undefined;
+    if (emulator) onClose(() => emulator.close({ keepMachines: options.keepMachines ?? true }));
+    const http = undiciHttp({ clock });
+    onClose(() => http.close());
+    const machines = flyMachines({
+      http,
+      clock,
+      random,
+      log,
+      baseUrl: emulator?.url ?? config.fly.baseUrl,
+      token: emulator?.token ?? config.fly.token ?? "",
+      observe: (call) => metrics.called(call.action, String(call.status ?? "no answer"), call.durationMs),
+    });
+
+    const admission = createAdmission({ store, kinds: KINDS, defaults: config.defaults, random });
+    await installBuiltIns(store, admission, log);
+    if (config.controllers === "all") await ensureApp(machines, config, emulator);
+    const controllers =
+      config.controllers === "all"
+        ? startControllers({ config, database, admission, machines, clock, random, log, metrics, fatal })
+        : undefined;
+    if (controllers) onClose(() => controllers.close());
+
+    const app = createApi({
+      store,
+      logs,
+      admission,
+      kinds: KINDS,
+      clock,
+      random,
+      log,
+      version,
+      fatal,
+      metrics: registry,
+      apiKey: config.apiKey,
+      loopback: isLoopback(config.host),
+      execTimeoutMs: config.ssh.timeoutMs,
+      ready: async () => controllers?.ready() ?? { ok: true },
+    });
+    const server = await listen(app, { host: config.host, port: config.port, clock });
+    onClose(() => server.close(SHUTDOWN_MS / 3));
+    return {
+      url: server.url,
+      emulatorUrl: emulator?.url,
+      liveMachines: async () =>
+        (await machines.list(config.fly.app, {}, new AbortController().signal)).map(
+          ({ id, state }) => `${id} (${state})`,
+        ),
+      close: () => closeAll(opened),
+    };
+  }
+}
+
+/** Loaded only when it is needed: with a token nothing of the emulator runs. */
+async function startLocalFly({ config, clock, random, log, notice }: FlywheelOptions): Promise<Emulator> {
+  const [{ startEmulator }, { keptToken }] = await Promise.all([
+    import("./emulator/emulator.ts"),
+    import("./emulator/token.ts"),
+  ]);
+  const stateDir = config.emulator.stateDir ?? join(config.dataDir, "emulator");
+  const token = config.emulator.token ?? (await keptToken(stateDir));
+  const emulator = await startEmulator({ port: config.emulator.port ?? 0, stateDir, token, clock, random, log });
+  notice(`no FLY_API_TOKEN: machines are local processes of the emulator at ${emulator.url}`);
+  if (emulator.sandbox === "plain") notice("no bubblewrap: commands of machines run on this computer with your rights");
+  return emulator;
+}
+
+/** The machines need an app to live in; its absence is told at start rather than at the first instance. */
+async function ensureApp(machines: Machines, config: Config, emulator: Emulator | undefined): Promise<void> {
+  const organization = config.fly.organization ?? (emulator ? "personal" : "");
+  await machines.ensureApp(config.fly.app, organization, new AbortController().signal);
+}
+
+/** Last opened, first closed; one that fails does not keep the others open. */
+async function closeAll(opened: Close[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (let close = opened.pop(); close; close = opened.pop()) {
+    try {
+      await close();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures, "closing failed");
+}
