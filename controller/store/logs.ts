@@ -13,7 +13,8 @@ interface Waiter {
   readonly wake: () => void;
 }
 
-export function logStore(db: Database, commits: GroupCommit): LogStore {
+/** `maxBytes` of each stream are kept. */
+export function logStore(db: Database, commits: GroupCommit, maxBytes = LOG_MAX_BYTES): LogStore {
   const statements = logStatements(db);
   const waiters = new Set<Waiter>();
 
@@ -27,8 +28,8 @@ export function logStore(db: Database, commits: GroupCommit): LogStore {
 
     if (!stream) statements.create.run({ name });
     const { id = 0, kept = 0 } = stream ?? statements.find.get({ name }) ?? {};
-    // Once bytes were dropped nothing more is kept: a stream has no holes.
-    const room = kept < received ? 0 : LOG_MAX_BYTES - kept;
+    // Once bytes were dropped nothing more is kept, even if the limit was raised since: a stream has no holes.
+    const room = kept < received ? 0 : maxBytes - kept;
     const keep = fresh.subarray(0, Math.max(room, 0));
     for (let at = 0; at < keep.length; at += LOG_CHUNK_BYTES) {
       statements.addChunk.run({ stream: id, start: kept + at, data: keep.subarray(at, at + LOG_CHUNK_BYTES) });

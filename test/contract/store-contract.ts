@@ -292,6 +292,11 @@ export function storeContract(makeStore: StoreFactory): void {
       expect(await names({ owner: "owner-1" })).toEqual(["b"]);
       await update("b", ({ metadata: { ownerReferences: _, ...metadata }, ...rest }) => ({ ...rest, metadata }));
       expect(await names({ owner: "owner-1" })).toEqual([]);
+      await update("c", ({ metadata, ...rest }) => ({ ...rest, metadata: { ...metadata, ownerReferences: [owner] } }));
+      expect(await names({ owner: "owner-1" })).toEqual(["c"]);
+      await remove("c");
+      await create("c");
+      expect(await names({ owner: "owner-1" })).toEqual([]);
       await expect(store.list(widgetKind, { labelSelector: "a in" })).rejects.toThrow(BadRequestError);
     });
 
@@ -326,6 +331,33 @@ export function storeContract(makeStore: StoreFactory): void {
         "e1",
         "f1",
       ]);
+    });
+
+    test("pages of any size give the list of their moment", async () => {
+      const random = seededRandom(3);
+      const below = (limit: number) => Math.floor(random.next() * limit);
+      const scribble = () =>
+        Promise.allSettled(
+          Array.from({ length: 8 }, () => {
+            const name = `w${below(12)}`;
+            return [() => create(name), () => update(name, sized(below(9))), () => remove(name)][below(3)]?.();
+          }),
+        );
+      for (let round = 0; round < 20; round += 1) {
+        await scribble();
+        const { items, revision } = await store.list(widgetKind);
+        const paged: Widget[] = [];
+        let page = await store.list(widgetKind, { limit: 1 + below(3) });
+        while (page.items.length > 0) {
+          expect(page.revision).toBe(revision);
+          paged.push(...page.items);
+          expect(page.remaining ?? 0).toBe(items.length - paged.length);
+          if (page.continue === undefined) break;
+          await scribble();
+          page = await store.list(widgetKind, { limit: 1 + below(3), continue: page.continue });
+        }
+        expect(paged).toEqual(items);
+      }
     });
 
     test("with a selector a page says that more follow only when they do, and not how many", async () => {

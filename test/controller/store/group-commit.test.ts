@@ -109,7 +109,8 @@ test("a full disk refuses writes, keeps what was answered, and the store goes on
 
   await create("before");
   file.pragma(`max_page_count = ${Number(file.pragma("page_count", { simple: true })) + 3}`);
-  const outcomes = await Promise.allSettled([create("a"), create("b"), logs.append("s", 0, new Uint8Array(1))]);
+  const small = store.create(widgetKind, widget("small"));
+  const outcomes = await Promise.allSettled([small, create("a"), create("b"), logs.append("s", 0, new Uint8Array(1))]);
   for (const outcome of outcomes)
     expect(outcome).toMatchObject({ status: "rejected", reason: { name: "UnavailableError" } });
   expect(await store.health()).toEqual({ ok: true }); // its probe is small enough

@@ -58,6 +58,19 @@ test("what was compacted stays so when the file is opened again", async () => {
   await second.close();
 });
 
+test("a revision is never given twice, even when all that is left of it could be compacted", async () => {
+  const time = virtualClock();
+  const first = await openSqlite({ file, clock: time, random: seededRandom(1) });
+  await first.store.create(widgetKind, widget("a"));
+  await first.store.delete(widgetKind, at("a"));
+  await time.advance(24 * 60 * 60_000);
+  expect(await first.compact()).toBe(1);
+  await first.close();
+  const second = await open();
+  expect((await second.store.create(widgetKind, widget("b"))).metadata.resourceVersion).toBe("3");
+  await second.close();
+});
+
 test("a second opener is refused and told who has the file; a close lets go of it", async () => {
   const first = await open();
   const second = open();
