@@ -2,6 +2,7 @@
 // pace; the turn in which that finds nothing newer is the turn in which it joins the live ones, so nothing falls between.
 import type { AnyResource } from "../../crds/resource.ts";
 import { type Channel, channel } from "../kernel/channel.ts";
+import { assert } from "../kernel/errors.ts";
 import { WATCH_BUFFER_EVENTS, WATCH_REPLAY_ROWS } from "../limits.ts";
 import { ExpiredError, UnavailableError } from "./errors.ts";
 import type { Selector } from "./selectors.ts";
@@ -50,7 +51,9 @@ export function watchHub(history: History): WatchHub {
       return;
     }
     while (served < history.head()) {
-      for (const row of history.after(served, WATCH_REPLAY_ROWS)) {
+      const rows = history.after(served, WATCH_REPLAY_ROWS);
+      assert(rows.length > 0, `history has no write after ${served}, but revision ${history.head()} is committed`);
+      for (const row of rows) {
         const change = changeOf(row, history.bodyOf);
         for (const watcher of watchers) serve(watcher, change);
         served = row.revision;
