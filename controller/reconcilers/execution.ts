@@ -15,12 +15,12 @@ import { messageOf } from "../kernel/errors.ts";
 import { jsonEqual } from "../kernel/json.ts";
 import type { Log } from "../kernel/log.ts";
 import { EXECUTION_GRACE_MS, EXECUTION_RETENTION_MS, STEP_POLL_MS } from "../limits.ts";
+import { dropFinalizer, keepFinalizer } from "../runtime/finalizer.ts";
 import type { ReconcileResult, Reconciler } from "../runtime/reconciler.ts";
 import type { Job, Jobs } from "../steps/jobs.ts";
 import type { Key, LogStore, Store } from "../store/store.ts";
 import { TransportError, targetOf } from "../transports/transport.ts";
 import { type ExecutionPlan, planExecution } from "./execution-plan.ts";
-import { dropFinalizer, keepFinalizer } from "./finalizer.ts";
 import { isPassing } from "./passing.ts";
 import type { AttemptView } from "./step-plan.ts";
 

@@ -11,7 +11,7 @@ import { type Machine, OWNER } from "../machines/wire.ts";
 import type { External, Outcome } from "../runtime/managed.ts";
 import { candidateRegions, machineConfig, machineName } from "./instance-config.ts";
 import type { SeenMachine } from "./instance-observe.ts";
-import { absentStatus } from "./instance-status.ts";
+import { absentStatus, adoptedStatus } from "./instance-status.ts";
 import { type InstanceWorld, keyOf } from "./instance-world.ts";
 
 type Provisioning = NonNullable<InstanceStatus["provisioning"]>;
@@ -213,19 +213,11 @@ export function adopted(
   const { requestedAt: _known, retryAt: _done, ...rest } = before;
   const startup = instance.status?.startup;
   const { pending: _over, ...status } = instance.status ?? {};
-  return absentStatus(
+  return adoptedStatus(
     { ...instance, status },
-    { status: "True", reason: "MachineExists", message: `machine ${machine.id} in ${machine.region}` },
+    machine,
     {
       provisioning: { ...rest, region: machine.region, createdAt: machine.created_at ?? timestamp(nowMs) },
-      machine: {
-        id: machine.id,
-        name: machine.name,
-        state: machine.state,
-        region: machine.region,
-        privateIp: machine.private_ip ?? "",
-        instanceId: machine.instance_id,
-      },
       startup: { ...startup, ...(!startup?.created && { created: timestamp(nowMs) }) },
     },
     nowMs,

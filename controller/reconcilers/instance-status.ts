@@ -41,12 +41,7 @@ export function presentStatus(
       instance,
       [
         { type: "Ready", ...ready },
-        {
-          type: "Provisioned",
-          status: "True",
-          reason: "MachineExists",
-          message: `machine ${machine.id} in ${machine.region}`,
-        },
+        { type: "Provisioned", ...exists(machine) },
         { type: "Reachable", ...reachable(findings) },
         { type: "Synced", ...synced(findings.plan) },
       ],
@@ -55,26 +50,43 @@ export function presentStatus(
   };
 }
 
-/** Status while there is no machine: `reason` says why, on Ready and Provisioned alike. */
+/** Status while there is no machine: `verdict` says why, on Ready and Provisioned alike. */
 export function absentStatus(
   instance: Instance,
   verdict: Verdict,
   changes: Partial<InstanceStatus>,
   nowMs: number,
 ): InstanceStatus {
-  const unknown = { status: "Unknown" as const, reason: "NoMachine", message: "there is no machine to reach" };
+  const conditions = [
+    { type: "Ready", ...verdict },
+    { type: "Provisioned", ...verdict },
+    { type: "Reachable", status: "Unknown" as const, reason: "NoMachine", message: "there is no machine to reach" },
+  ];
+  return { ...instance.status, ...changes, ...observed(instance, conditions, nowMs) };
+}
+
+/** Status of an instance whose machine was just made or found, and not looked at yet. */
+export function adoptedStatus(
+  instance: Instance,
+  machine: Machine,
+  changes: Partial<InstanceStatus>,
+  nowMs: number,
+): InstanceStatus {
+  const conditions = [
+    {
+      type: "Ready",
+      status: "False" as const,
+      reason: "Creating",
+      message: `machine ${machine.id} is being prepared in ${machine.region}`,
+    },
+    { type: "Provisioned", ...exists(machine) },
+    { type: "Reachable", status: "Unknown" as const, reason: "NotStarted", message: `the machine is ${machine.state}` },
+  ];
   return {
     ...instance.status,
+    machine: seenMachine(machine, undefined),
     ...changes,
-    ...observed(
-      instance,
-      [
-        { type: "Ready", ...verdict, status: verdict.status === "Unknown" ? "Unknown" : "False" },
-        { type: "Provisioned", ...verdict },
-        { type: "Reachable", ...unknown },
-      ],
-      nowMs,
-    ),
+    ...observed(instance, conditions, nowMs),
   };
 }
 
@@ -188,6 +200,10 @@ function reachable({ machine, reachability }: Findings): Verdict {
     reason: reachability.reason,
     message: reachability.message,
   };
+}
+
+function exists({ id, region }: Machine): Verdict {
+  return { status: "True", reason: "MachineExists", message: `machine ${id} in ${region}` };
 }
 
 function synced(plan: Plan): Verdict {

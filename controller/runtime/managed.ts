@@ -3,8 +3,8 @@
 import type { AnyResource, KindDef } from "../../crds/resource.ts";
 import type { Admission } from "../admission/admission.ts";
 import { jsonEqual } from "../kernel/json.ts";
-import { NotFoundError } from "../store/errors.ts";
 import type { Key, Store } from "../store/store.ts";
+import { dropFinalizer, keepFinalizer } from "./finalizer.ts";
 import type { ReconcileResult, Reconciler } from "./reconciler.ts";
 
 export type Observation<Seen> =
@@ -52,7 +52,7 @@ export function managed<R extends AnyResource, Seen>(options: ManagedOptions<R, 
   async function reconcile(found: R, signal: AbortSignal): Promise<ReconcileResult> {
     const deleting = found.metadata.deletionTimestamp !== undefined;
     if (deleting && !found.metadata.finalizers?.includes(finalizer)) return {};
-    let object = deleting ? found : await keepFinalizer(found);
+    let object = deleting ? found : await keepFinalizer(admission, kind, found, finalizer);
 
     const commit = async (status: StatusOf<R>) => {
       object = await writeStatus(object, status);
@@ -79,38 +79,12 @@ export function managed<R extends AnyResource, Seen>(options: ManagedOptions<R, 
         return { status: external.unknown(object, observation), requeueAfterMs: observation.retryAfterMs };
       case "Absent":
         if (!deleting) return external.create(object, commit, signal);
-        await dropFinalizer(object);
+        await dropFinalizer(admission, kind, object, finalizer);
         return "removed";
       case "Present":
         return deleting
           ? external.delete(object, observation.seen, signal)
           : external.update(object, observation.seen, signal);
-    }
-  }
-
-  async function keepFinalizer(object: R): Promise<R> {
-    if (object.metadata.finalizers?.includes(finalizer)) return object;
-    return admission.update(
-      kind,
-      keyOf(object),
-      (current) => withFinalizers(current, [...(current.metadata.finalizers ?? []), finalizer]),
-      {
-        uid: object.metadata.uid,
-        resourceVersion: object.metadata.resourceVersion,
-      },
-    );
-  }
-
-  async function dropFinalizer(object: R): Promise<void> {
-    const without = (current: R) =>
-      withFinalizers(
-        current,
-        (current.metadata.finalizers ?? []).filter((each) => each !== finalizer),
-      );
-    try {
-      await admission.update(kind, keyOf(object), without, { uid: object.metadata.uid });
-    } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error; // somebody else removed it: that is what we want
     }
   }
 
@@ -124,10 +98,6 @@ export function managed<R extends AnyResource, Seen>(options: ManagedOptions<R, 
   }
 
   return options.forget ? { kind, reconcile, forget: options.forget } : { kind, reconcile };
-}
-
-function withFinalizers(object: AnyResource, finalizers: readonly string[]): AnyResource {
-  return { ...object, metadata: { ...object.metadata, finalizers } };
 }
 
 function keyOf({ metadata }: AnyResource): Key {
