@@ -44,6 +44,7 @@ function connect(options: SshOptions, target: Target, signal: AbortSignal): Prom
       signal.removeEventListener("abort", abort);
       client.removeAllListeners("close");
       client.removeAllListeners("error");
+      client.setNoDelay(true); // keystrokes are small
       resolve(sshConnection(client, options.clock, where));
     });
     client.connect({

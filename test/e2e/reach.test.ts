@@ -1,6 +1,7 @@
 // The pool over real SSH: one connection for all, found again after it broke, and exec where there is none.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../controller/kernel/clock.ts";
+import { lifetime } from "../../controller/kernel/lifetime.ts";
 import { ed25519KeyPair } from "../../controller/transports/ed25519-key.ts";
 import { hostKey } from "../../controller/transports/host-key.ts";
 import { createReach } from "../../controller/transports/pool.ts";
@@ -13,7 +14,7 @@ if (absent) console.log(`skipped: ${absent}`);
 
 const MASTER = new Uint8Array(32).fill(7);
 const OUR_KEY = ed25519KeyPair(new Uint8Array(32).fill(1), "test");
-const never = new AbortController().signal;
+const never = lifetime().signal;
 const noExec: Transport = { name: "Exec", connect: () => Promise.reject(new Error("exec must not be used here")) };
 
 describe.skipIf(absent !== undefined)("reaching a machine over OpenSSH", () => {

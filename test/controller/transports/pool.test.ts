@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { lifetime } from "../../../controller/kernel/lifetime.ts";
 import { createReach } from "../../../controller/transports/pool.ts";
 import {
   type Connection,
@@ -9,7 +10,7 @@ import {
 } from "../../../controller/transports/transport.ts";
 import { type VirtualClock, virtualClock } from "../../virtual-clock.ts";
 
-const never = new AbortController().signal;
+const never = lifetime().signal;
 const TARGET: Target = { app: "shop", machineId: "m1", uid: "u1", host: "fdaa::1", port: 2222 };
 const REFUSED = new TransportError("down", "connection refused");
 const MISMATCH = new TransportError("mismatch", "the host key is another one");
