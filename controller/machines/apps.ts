@@ -67,7 +67,9 @@ async function settled(call: Caller, clock: Clock, app: string, signal: AbortSig
     if (clock.monotonic() > deadlineMs) {
       throw new MachinesError("down", `app "${app}" was created and cannot be read after ${FLY_APP_SETTLE_MS} ms`);
     }
-    await clock.sleep(SETTLE_POLL_MS, signal);
+    await clock.sleep(SETTLE_POLL_MS, signal).catch((cause: unknown) => {
+      throw new MachinesError("down", `app "${app}" was created; given up before it could be read`, { cause });
+    });
   }
 }
 
