@@ -40,19 +40,25 @@ export async function listen(app: Api, { host, port, tls, clock }: ListenOptions
     url: `${tls ? "https" : "http"}://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`,
     port: address.port,
     async close(graceMs) {
+      const done = new AbortController();
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
-      });
+      }).finally(() => done.abort());
       closing.abort();
-      server.closeIdleConnections();
-      const waiting = new AbortController();
-      const late = clock.sleep(graceMs, waiting.signal).then(
-        () => server.closeAllConnections(),
-        () => undefined, // everything was closed in time
-      );
-      await Promise.race([closed, late]);
-      waiting.abort();
+      await Promise.race([closed, hangUp(server, clock, graceMs, done.signal)]);
+      server.closeAllConnections();
       await closed;
     },
   };
 }
+
+/** Connections are kept open for a next request; each is closed soon after the answer that it still waited for. */
+async function hangUp(server: Server, clock: Clock, graceMs: number, done: AbortSignal): Promise<void> {
+  const endMs = clock.monotonic() + graceMs;
+  while (!done.aborted && clock.monotonic() < endMs) {
+    server.closeIdleConnections();
+    await clock.sleep(IDLE_CHECK_MS, done).catch(() => undefined); // everything is closed
+  }
+}
+
+const IDLE_CHECK_MS = 20;
