@@ -12,6 +12,7 @@ import { Cloud } from "./cloud.ts";
 import type { Faults } from "./faults.ts";
 import { chooseSandbox, type SandboxChoice } from "./guests/choose-sandbox.ts";
 import { localGuests } from "./guests/local-guests.ts";
+import { watch } from "./guests/watchdog.ts";
 import { type KnobChanges, type Knobs, knobsOf } from "./knobs.ts";
 import { lockState } from "./state-lock.ts";
 import { fileStateStore } from "./state-store.ts";
@@ -21,7 +22,7 @@ export interface EmulatorOptions {
   /** 0, the default, takes a free one. */
   readonly port?: number;
   readonly token: string;
-  /** Where machines and their files are found again; without it they last as long as the emulator. */
+  /** Where machines and their files are found again; without it they end with the emulator, even when it is killed. */
   readonly stateDir?: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
@@ -37,17 +38,19 @@ export interface Emulator {
   readonly token: string;
   readonly sandbox: "bubblewrap" | "plain";
   readonly cloud: Cloud;
-  /** With `keepMachines` they go on running, and the next emulator on the same state directory finds them. */
+  /** With `keepMachines` they go on running if there is a state directory, and the next emulator on it finds them. */
   close(options?: { readonly keepMachines?: boolean }): Promise<void>;
 }
 
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
   const { clock, random, token, log = silentLog } = options;
   const knobs = knobsOf(options.knobs);
-  const sandbox = await chooseSandbox(options.sandbox ?? "auto", log);
+  const mortal = options.stateDir === undefined;
+  const sandbox = await chooseSandbox(options.sandbox ?? "auto", mortal, log);
   const stateDir = resolve(options.stateDir ?? (await mkdtemp(join(tmpdir(), "flywheel-emulator-"))));
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const unlock = await lockState(stateDir);
+  const release = mortal ? watch(stateDir) : undefined;
   const cloud = new Cloud({
     clock,
     random,
@@ -61,9 +64,10 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
 
   async function close({ keepMachines = false } = {}): Promise<void> {
     await stopListening(server);
-    await cloud.close({ keepMachines });
+    await cloud.close({ keepMachines: keepMachines && !mortal });
     await unlock();
-    if (options.stateDir === undefined && !keepMachines) await rm(stateDir, { recursive: true, force: true });
+    if (mortal) await rm(stateDir, { recursive: true, force: true });
+    release?.();
   }
 
   try {
@@ -71,7 +75,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     const port = await listen(server, options.host ?? "127.0.0.1", options.port ?? 0);
     return { url: `http://127.0.0.1:${port}`, token, sandbox: sandbox.name, cloud, close };
   } catch (error) {
-    await close({ keepMachines: options.stateDir !== undefined });
+    await close({ keepMachines: true });
     throw error;
   }
 }

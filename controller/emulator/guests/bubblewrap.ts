@@ -3,7 +3,7 @@
 // there and nobody special outside. Commands enter the namespaces of the running sandbox.
 import { execFile } from "node:child_process";
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
-import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -12,11 +12,14 @@ import { type MachineDirectory, writeInside } from "./directory.ts";
 import { writeEtc } from "./etc.ts";
 import { type Launch, type Sandbox, SYSTEM_PATH } from "./sandbox.ts";
 
+/** Made by INIT: before it, the namespaces exist and this computer's own root is still in them. */
+const UP = "/.fly/up";
+
 /**
  * Runs the main process and, when it ends, takes everything else in the sandbox with it, as a machine does that goes
  * down. Only where it is the second process of its own namespace does `kill -1` mean just the sandbox.
  */
-const INIT = '"$@"; code=$?; [ "$$" -eq 2 ] && kill -KILL -1; exit "$code"';
+const INIT = `: >${UP}; "$@"; code=$?; [ "$$" -eq 2 ] && kill -KILL -1; exit "$code"`;
 
 /** Its own session, so that signals reach it as a group; in the home folder, as a login has it. */
 const ENTER = 'cd "$HOME" 2>/dev/null || cd /; command -v setsid >/dev/null && exec setsid "$@"; exec "$@"';
@@ -38,15 +41,16 @@ const SHARED_ETC = [
 /** A server for SSH started in there would listen on this computer's network. */
 const MASKED = ["/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd"];
 
-export function bubblewrap(): Sandbox {
+/** With `mortal` a sandbox ends with its keeper. */
+export function bubblewrap(options: { readonly mortal: boolean }): Sandbox {
   return {
     name: "bubblewrap",
     // bubblewrap itself, the first process of the namespace, and INIT
     layers: 3,
     enterForks: true,
     prepare,
-    boot,
-    isUp: async (directory) => (await firstProcess(directory)) !== undefined,
+    boot: (directory, spec) => boot(directory, spec, options.mortal ? ["--die-with-parent"] : []),
+    isUp: async ({ root }) => exists(join(root, UP)),
     enter,
   };
 }
@@ -65,6 +69,7 @@ export async function bubblewrapProblem(): Promise<string | undefined> {
 }
 
 async function prepare({ root }: MachineDirectory, spec: GuestSpec): Promise<void> {
+  await rm(join(root, UP), { force: true });
   for (const folder of SYSTEM_FOLDERS) {
     if (isLink(folder) && !exists(join(root, folder))) await symlink(readlinkSync(folder), join(root, folder));
   }
@@ -74,8 +79,9 @@ async function prepare({ root }: MachineDirectory, spec: GuestSpec): Promise<voi
 }
 
 /** The arguments go through a file: what is on the command line can be read inside, and names this computer's folders. */
-async function boot(directory: MachineDirectory, spec: GuestSpec): Promise<Launch> {
-  await writeFile(directory.arguments, sandboxArguments(directory, spec).join("\0"), { mode: 0o600 });
+async function boot(directory: MachineDirectory, spec: GuestSpec, extra: readonly string[]): Promise<Launch> {
+  const all = [...sandboxArguments(directory, spec), ...extra];
+  await writeFile(directory.arguments, all.join("\0"), { mode: 0o600 });
   return {
     argv: ["bwrap", "--args", "3", "--", "/bin/sh", "-c", INIT, "init", ...spec.command],
     env: guestEnvironment(spec),
@@ -110,6 +116,7 @@ function sandboxArguments({ root }: MachineDirectory, spec: GuestSpec): readonly
   ];
 }
 
+/** Never before `isUp`: the sandbox would not be closed yet. */
 async function enter(directory: MachineDirectory, spec: GuestSpec, argv: readonly string[]): Promise<Launch> {
   const first = await firstProcess(directory);
   if (first === undefined) throw new Error(`machine ${spec.id} has no sandbox to enter`);

@@ -10,9 +10,9 @@ export class SandboxError extends Error {
   override readonly name = "SandboxError";
 }
 
-export async function chooseSandbox(choice: SandboxChoice, log: Log): Promise<Sandbox> {
+export async function chooseSandbox(choice: SandboxChoice, mortal: boolean, log: Log): Promise<Sandbox> {
   const problem = choice === "plain" ? "asked for" : await bubblewrapProblem();
-  if (problem === undefined) return bubblewrap();
+  if (problem === undefined) return bubblewrap({ mortal });
   if (choice === "bubblewrap") throw new SandboxError(`bubblewrap does not work here: ${problem}`);
   log.warn({ reason: problem }, "no sandbox: commands of emulated machines run on this computer, with your rights");
   return plain(process.env.PATH ?? "/usr/bin:/bin");

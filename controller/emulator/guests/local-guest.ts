@@ -18,7 +18,7 @@ import type { Sandbox } from "./sandbox.ts";
 
 /** $1 is the machine's directory. bubblewrap reads its arguments from descriptor 3 and writes to 4 what it made. */
 const KEEPER = `dir=$1; shift; "$@" 3<"$dir/arguments" 4>"$dir/info.json"; code=$?; echo "$code" >"$dir/exit.new"; mv "$dir/exit.new" "$dir/exit"`;
-const KEEPER_NAME = "flywheel-keeper";
+export const KEEPER_NAME = "flywheel-keeper";
 
 const UP_TIMEOUT_MS = 10_000;
 const POLL_MS = 10;
@@ -212,11 +212,12 @@ export class LocalGuest implements Guest {
     });
   }
 
+  /** Of a keeper that is not our child only its note, or its absence, tells. */
   async #treeEnds(): Promise<GuestExit> {
-    while (!this.#released.signal.aborted) {
+    const keeper = (await processesOf(this.#spec.id)).find(isKeeper);
+    while (keeper && !this.#released.signal.aborted && send(keeper.pid, 0)) {
       const exit = await readExit(this.#directory);
       if (exit) return exit;
-      if ((await processesOf(this.#spec.id)).length === 0) break;
       await delay(ADOPTED_POLL_MS);
     }
     return (await readExit(this.#directory)) ?? KILLED;

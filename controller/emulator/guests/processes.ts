@@ -44,13 +44,13 @@ export function childrenOf(all: readonly FoundProcess[], pid: number): readonly 
   return all.filter(({ parent }) => parent === pid);
 }
 
-/** False when it has already ended. */
+/** False when it has already ended; what has its pid since then, as another user, is not ours. */
 export function send(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(pid, signal);
     return true;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ESRCH") return false;
+    if (error instanceof Error && "code" in error && (error.code === "ESRCH" || error.code === "EPERM")) return false;
     throw error;
   }
 }
