@@ -25,9 +25,11 @@ export interface Process {
 export function sshProcess({ channel, announcedOn, where, killByPid }: Process): SshProcess {
   let pid: number | undefined;
   let waiting: string | undefined;
+  let abandoned = false;
   const announcement = withoutAnnouncement((told) => {
     pid = told;
     if (waiting !== undefined) killByPid(told, waiting);
+    if (abandoned) channel.close();
   });
   const stdout = announcedOn === "stdout" ? channel.pipe(announcement) : channel;
   const stderr = announcedOn === "stderr" ? channel.stderr.pipe(announcement) : channel.stderr;
@@ -65,10 +67,11 @@ export function sshProcess({ channel, announcedOn, where, killByPid }: Process):
     end: () => channel.end(),
     resize: (columns, rows) => channel.setWindow(rows, columns, 0, 0),
     abandon() {
+      abandoned = true;
       kill("KILL");
       stdout.resume(); // unread output would keep the channel from closing
       stderr.resume();
-      channel.close();
+      if (pid !== undefined) channel.close(); // else once it is known what to kill: closing alone ends nothing
     },
   };
 }
