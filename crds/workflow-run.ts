@@ -69,7 +69,7 @@ export const workflowRunKind: KindDef<WorkflowRun> = {
   kind: "WorkflowRun",
   plural: "workflowruns",
   singular: "workflowrun",
-  shortNames: ["run", "wfr"],
+  shortNames: ["run", "runs", "wfr"],
   categories: ["all", "fly"],
   scope: "Namespaced",
   description: "One execution of a workflow.",
