@@ -98,11 +98,22 @@ describe("names and packages", () => {
     expect(names).toEqual([]);
   });
 
-  test("every dependency is pinned exactly", () => {
+  test("every dependency is imported and pinned exactly", () => {
     const manifest: {
       dependencies: Record<string, string>;
       devDependencies: Record<string, string>;
+      scripts: Record<string, string>;
     } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+    const scripts = Object.values(manifest.scripts).join("\n");
+    const binaries: Readonly<Record<string, string>> = { "@biomejs/biome": "biome", typescript: "tsc" };
+    const unused = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }).filter((name) => {
+      if (name.startsWith("@types/")) return false;
+      const imported = FILES.some(
+        ({ path, text }) => path !== "test/tidy.test.ts" && new RegExp(`["']${name}(/[^"']*)?["']`).test(text),
+      );
+      return !imported && !new RegExp(`\\b${binaries[name] ?? name}\\b`).test(scripts);
+    });
+    expect(unused).toEqual([]);
     const loose = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }).filter(
       ([, version]) => !/^\d+\.\d+\.\d+/.test(version),
     );

@@ -2,6 +2,7 @@
 // workflow that clones, commits and pushes, and then proof that nothing is left. Every command shown is the one that ran.
 // A Fly token in the environment is never used: only the emulator is spoken to, on loopback.
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,7 @@ import { type Flywheel, startFlywheel } from "../../controller/flywheel.ts";
 import { systemClock } from "../../controller/kernel/clock.ts";
 import { silentLog } from "../../controller/kernel/log.ts";
 import { systemRandom } from "../../controller/kernel/random.ts";
+import { INIT_PATH } from "../../controller/reconcilers/machine-init.ts";
 import { type GitServer, serveGit } from "./git-server.ts";
 import { filesBelow, processesMentioning } from "./leftovers.ts";
 
@@ -97,6 +99,10 @@ async function tour(server: Flywheel, git: GitServer, folder: string): Promise<v
   if (!log.includes("Add a note")) throw new Error("the commit did not arrive");
 
   title("Delete everything");
+  const running = (await processesMentioning(folder)).filter((each) => each.includes(INIT_PATH));
+  if (existsSync("/proc") && running.length === 0)
+    throw new Error("the look for processes does not see the machine that runs: its verdict would prove nothing");
+  say(pc.dim(`${running.length} processes belong to the machine now`));
   await cli("delete", "instance", "dev-box");
   await cli("delete", "workflowruns", "--all");
 }

@@ -1,8 +1,11 @@
 // What a program has left behind, asked of the system itself.
 import { readdir, readFile, readlink } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
-/** Processes whose command line, working directory or root lies in `folder`; empty where there is no /proc. */
+/**
+ * Processes that have to do with `folder`: by command line, working directory, root, or what is mounted for them (a
+ * sandboxed process sees paths of its own, and only its mounts tell where they come from). Empty where there is no /proc.
+ */
 export async function processesMentioning(folder: string): Promise<string[]> {
   const pids = (await readdir("/proc").catch(() => [])).filter(
     (name) => /^\d+$/.test(name) && Number(name) !== process.pid,
@@ -14,13 +17,17 @@ export async function processesMentioning(folder: string): Promise<string[]> {
 }
 
 async function mentions(pid: string, folder: string): Promise<boolean> {
-  const seen = await Promise.all([commandOf(pid), linkOf(pid, "cwd"), linkOf(pid, "root")]);
-  return seen.some((text) => text.includes(folder));
+  const seen = await Promise.all([commandOf(pid), linkOf(pid, "cwd"), linkOf(pid, "root"), mountsOf(pid)]);
+  return seen.some((text) => text.includes(basename(folder)));
 }
 
 async function commandOf(pid: string): Promise<string> {
   const text = await readFile(join("/proc", pid, "cmdline"), "utf8").catch(() => ""); // it ended meanwhile
   return text.replaceAll("\0", " ").trim();
+}
+
+function mountsOf(pid: string): Promise<string> {
+  return readFile(join("/proc", pid, "mountinfo"), "utf8").catch(() => ""); // it ended, or is somebody else's
 }
 
 function linkOf(pid: string, name: string): Promise<string> {
