@@ -58,10 +58,11 @@ async function* follow(
   const stop = () => watching.abort();
   signal.addEventListener("abort", stop, { once: true });
   let finished = isFinished(run);
-  // Resolves when the run is finished or deleted, and with the signal.
+  // Settles when the run is finished or deleted, and with the signal.
   const end = awaitObject(options, workflowRunKind, run, isFinished, FOR_EVER_MS, watching.signal).then(() => {
     finished = true;
   });
+  end.catch(() => undefined); // it is awaited below, though not at every moment
   try {
     while (!signal.aborted) {
       // Both are asked before reading, so that what comes during the reading is not missed.

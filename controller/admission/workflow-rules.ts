@@ -74,7 +74,7 @@ function stepInstances({ steps, instances }: WorkflowSpec): Cause[] {
         keys.length === 0 ? "add an entry to spec.instances" : `one of ${keys.join(", ")}, as there is more than one`;
       return [{ reason: "FieldValueRequired", field, message: `Required value: ${remedy}` }];
     }
-    if (step.instance in instances) return [];
+    if (Object.hasOwn(instances, step.instance)) return [];
     return [{ reason: "FieldValueNotSupported", field, message: notSupported(step.instance, keys) }];
   });
 }

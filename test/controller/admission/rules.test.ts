@@ -138,6 +138,12 @@ describe("Workflow", () => {
       says: 'supported values: "box"',
     },
     {
+      reason: "an instance named like what every object has",
+      spec: { ...one, steps: [step("a", { instance: "constructor" })] },
+      field: "spec.steps[0].instance",
+      says: 'Unsupported value: "constructor"',
+    },
+    {
       reason: "a step that must choose",
       spec: { instances: { x: {}, y: {} }, steps: [step("a")] },
       field: "spec.steps[0].instance",
