@@ -239,7 +239,7 @@ function incarnationOf(machine: Machine): number {
   return Number(/-(\d+)$/.exec(machine.name)?.[1] ?? 1);
 }
 
-function breakerMessage({ fleet }: InstanceWorld): string {
+export function breakerMessage({ fleet }: InstanceWorld): string {
   return `${fleet.breaker.missing.length} machines vanished at once from Fly's answers; nothing is created or deleted until two looks agree`;
 }
 

@@ -18,6 +18,9 @@ export interface Observer {
   forget(uid: string): void;
 }
 
+/** Annotation whose value is a machine's id: its absence need not be confirmed any further. */
+export const ACKNOWLEDGE_ABSENCE = "fly.lightfast.ai/acknowledge-absence";
+
 /** How soon an instance looks again while the first sweep is out. The sweep wakes it sooner. */
 const SYNC_RETRY_MS = 1000;
 const DOUBT_RETRY_MS = 5000;
@@ -33,7 +36,8 @@ export function createObserver({ fleet, clock }: InstanceWorld): Observer {
     if (!fleet.synced)
       return { ...doubt("the machines of the app have not been listed yet", SYNC_RETRY_MS), unread: true };
     const own = id === undefined ? undefined : await fleet.sight(id, signal);
-    if (own?.presence === "doubtful") return doubt(own.message, DOUBT_RETRY_MS);
+    if (own?.presence === "doubtful" && !isAcknowledged(instance, id)) return doubt(own.message, DOUBT_RETRY_MS);
+    if (own?.presence === "doubtful" && id !== undefined) fleet.release(id);
     const others = fleet.ownedBy(uid).filter((each) => each.id !== id);
     if (own?.presence === "seen") return present(own.machine, others);
     const [adopted, ...duplicates] = others;
@@ -67,6 +71,11 @@ export function createObserver({ fleet, clock }: InstanceWorld): Observer {
   }
 
   return { observe, forget: (uid) => void absentSince.delete(uid) };
+}
+
+/** The user says by annotation that this machine is gone for good, whatever Fly does not answer. */
+function isAcknowledged({ metadata }: Instance, id: string | undefined): boolean {
+  return id !== undefined && metadata.annotations?.[ACKNOWLEDGE_ABSENCE] === id;
 }
 
 function present(machine: Machine, duplicates: readonly Machine[]): Observation<SeenMachine> {

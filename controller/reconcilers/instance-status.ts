@@ -90,6 +90,20 @@ export function adoptedStatus(
   };
 }
 
+/** Status while the machine goes; `message` says what that waits for. */
+export function deletingStatus(instance: Instance, machine: Machine, message: string, nowMs: number): InstanceStatus {
+  const verdict = { status: "False" as const, reason: "Deleting", message };
+  const conditions = [
+    { type: "Ready", ...verdict },
+    { type: "Provisioned", ...exists(machine) },
+  ];
+  return {
+    ...instance.status,
+    machine: seenMachine(machine, instance.status?.machine),
+    ...observed(instance, conditions, nowMs),
+  };
+}
+
 /** Status while it is not known what is there: Ready and Provisioned say so, the rest stays as it was. */
 export function doubtfulStatus(instance: Instance, reason: string, message: string, nowMs: number): InstanceStatus {
   const verdict = { status: "Unknown" as const, reason, message };
@@ -124,7 +138,6 @@ export function observed(
 
 function readiness(instance: Instance, { machine, mode, plan, reachability }: Findings): Verdict {
   const no = (reason: string, message: string): Verdict => ({ status: "False", reason, message });
-  if (instance.metadata.deletionTimestamp) return no("Deleting", `deleting machine ${machine.id}`);
   const idle = mode !== instance.spec.operatingMode;
   switch (plan.do) {
     case "leave":

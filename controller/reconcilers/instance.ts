@@ -1,19 +1,21 @@
 // Makes Fly agree with an Instance. `managed` says when to create, update and delete; the files beside this one say how:
 // observe (which machine is it), create (never two), update (one thing at a time), and the pure planning under them.
 import { type Instance, type InstanceStatus, instanceKind } from "../../crds/instance.ts";
-import { OWNER } from "../machines/wire.ts";
+import { MachinesError } from "../machines/machines.ts";
+import { type Machine, OWNER } from "../machines/wire.ts";
 import { type External, managed, type Outcome } from "../runtime/managed.ts";
 import type { Reconciler } from "../runtime/reconciler.ts";
-import { createMachine } from "./instance-create.ts";
+import { breakerMessage, createMachine } from "./instance-create.ts";
 import { expireWhenDue } from "./instance-expiry.ts";
 import { createObserver, type SeenMachine } from "./instance-observe.ts";
-import { doubtfulStatus, presentStatus } from "./instance-status.ts";
+import { deletingStatus, doubtfulStatus } from "./instance-status.ts";
 import { createUpdater } from "./instance-update.ts";
 import type { InstanceWorld } from "./instance-world.ts";
 
 export const MACHINE_FINALIZER = "fly.lightfast.ai/machine";
 
 const BREAKER_RETRY_MS = 5000;
+const DELETE_RETRY_MS = 2000;
 
 export function createInstanceReconciler(world: InstanceWorld): Reconciler<Instance> {
   const { fleet, machines, reach, events, clock, app } = world;
@@ -45,22 +47,33 @@ export function createInstanceReconciler(world: InstanceWorld): Reconciler<Insta
     { machine, duplicates }: SeenMachine,
     signal: AbortSignal,
   ): Promise<Outcome<InstanceStatus>> {
-    const status = presentStatus(
-      instance,
-      { machine, mode: instance.spec.operatingMode, plan: { do: "follow", state: "destroyed" }, nowMs: clock.now() },
-      {},
-    );
-    if (fleet.breaker.open) return { status, requeueAfterMs: BREAKER_RETRY_MS };
-    for (const { id, state } of [machine, ...duplicates]) {
-      reach.forget(id);
-      if (state !== "destroying") {
-        await machines.destroy(app, id, signal);
-        fleet.touch(id);
-        await events.record(instance, "Normal", "MachineDestroyed", `destroying machine ${id}`);
-      }
-      fleet.follow(id, "destroyed");
+    if (fleet.breaker.open) return deleting(instance, machine, breakerMessage(world), BREAKER_RETRY_MS);
+    try {
+      for (const each of [machine, ...duplicates]) await destroyOne(instance, each, signal);
+      return deleting(instance, machine, `waiting for Fly to destroy machine ${machine.id}`);
+    } catch (error) {
+      if (!(error instanceof MachinesError)) throw error;
+      return deleting(instance, machine, error.message, error.retryAfterMs ?? DELETE_RETRY_MS);
     }
-    return { status };
+  }
+
+  async function destroyOne(instance: Instance, { id, state }: Machine, signal: AbortSignal): Promise<void> {
+    reach.forget(id);
+    if (state !== "destroying") {
+      await machines.destroy(app, id, signal);
+      fleet.touch(id);
+      await events.record(instance, "Normal", "MachineDestroyed", `destroying machine ${id}`);
+    }
+    fleet.follow(id, "destroyed");
+  }
+
+  function deleting(
+    instance: Instance,
+    machine: Machine,
+    message: string,
+    requeueAfterMs?: number,
+  ): Outcome<InstanceStatus> {
+    return { status: deletingStatus(instance, machine, message, clock.now()), requeueAfterMs };
   }
 
   /** deletionPolicy Orphan: the machine lives on, and nothing of us is left on it. */
