@@ -5,6 +5,7 @@ import { PHASES } from "../machines/model.ts";
 import { failed, refused } from "./api-error.ts";
 import { execMachine, parseBody } from "./api-requests.ts";
 import type { Cloud } from "./cloud.ts";
+import type { ExecOutcome } from "./guest.ts";
 import type { MachineRecord } from "./machine-record.ts";
 
 const DEFAULT_WAIT_S = 60;
@@ -21,7 +22,7 @@ export async function waitForMachine(cloud: Cloud, record: MachineRecord, c: Con
     throw failed(404, "machine version not found");
   }
   const replaced = version !== undefined && version !== record.version;
-  const reached = await within(cloud, seconds, c.req.raw.signal, (signal) =>
+  const reached = await withTimeout(cloud.clock, seconds * 1000, "wait", c.req.raw.signal, (signal) =>
     cloud.waitFor(record, replaced ? ["replaced"] : states, signal),
   );
   const state = PHASES[record.phase].shown;
@@ -34,15 +35,6 @@ export async function waitForMachine(cloud: Cloud, record: MachineRecord, c: Con
   );
 }
 
-async function within(
-  cloud: Cloud,
-  seconds: number,
-  parent: AbortSignal,
-  work: (signal: AbortSignal) => Promise<boolean>,
-): Promise<boolean> {
-  return withTimeout(cloud.clock, seconds * 1000, "wait", parent, work);
-}
-
 /** 200 whatever the command's exit code; no shell stands between the words of `cmd`. */
 export async function runOnMachine(cloud: Cloud, record: MachineRecord, c: Context): Promise<unknown> {
   const request = await parseBody(c, execMachine);
@@ -51,18 +43,20 @@ export async function runOnMachine(cloud: Cloud, record: MachineRecord, c: Conte
   const guest = cloud.requireStarted(record, "exec");
   const timeoutMs = Math.min((request.timeout ?? 0) * 1000 || cloud.knobs.execMaxMs, cloud.knobs.execMaxMs);
   const stdin = cloud.faults.execStdin ? (request.stdin ?? "") : "";
+  const gone = c.req.raw.signal; // the caller hangs up
+  let outcome: ExecOutcome;
   try {
-    const outcome = await withTimeout(cloud.clock, timeoutMs, "exec", c.req.raw.signal, (signal) =>
-      guest.exec(command, stdin, signal),
-    );
-    return {
-      exit_code: outcome.code,
-      exit_signal: outcome.signal,
-      stdout: outcome.stdout,
-      stderr: outcome.stderr,
-    };
+    outcome = await withTimeout(cloud.clock, timeoutMs, "exec", gone, (signal) => guest.exec(command, stdin, signal));
   } catch (error) {
-    if (!(error instanceof TimeoutError)) throw error;
+    if (!(error instanceof TimeoutError || gone.aborted)) throw error;
     throw refused("deadline_exceeded", `Post "http://unix/v1/exec": context deadline exceeded`);
   }
+  // How the command would have ended is not known then, and must not be taken for its result.
+  if (record.phase !== "started") throw refused("unavailable", "the machine stopped while the command ran");
+  return {
+    exit_code: outcome.code,
+    exit_signal: outcome.signal,
+    stdout: outcome.stdout,
+    stderr: outcome.stderr,
+  };
 }

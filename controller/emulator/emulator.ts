@@ -67,7 +67,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     await cloud.close({ keepMachines: keepMachines && !mortal });
     await unlock();
     if (mortal) await rm(stateDir, { recursive: true, force: true });
-    release?.();
+    release?.(); // not when something above failed: then the watchdog has work
   }
 
   try {

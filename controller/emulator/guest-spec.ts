@@ -1,4 +1,5 @@
-// What a guest is told at boot: the environment that Fly gives every machine, then the user's own.
+// What a guest is told at boot: the user's environment, and over it what Fly gives every machine:
+// by FLY_MACHINE_ID its processes are found.
 import type { GuestSpec } from "./guest.ts";
 import { mainCommand } from "./images.ts";
 import type { MachineRecord } from "./machine-record.ts";
@@ -16,6 +17,7 @@ export function guestSpec(record: MachineRecord): GuestSpec {
     freshRoot,
     command: mainCommand(config),
     env: {
+      ...config.env,
       FLY_APP_NAME: app,
       FLY_MACHINE_ID: id,
       FLY_ALLOC_ID: id,
@@ -26,7 +28,6 @@ export function guestSpec(record: MachineRecord): GuestSpec {
       FLY_PROCESS_GROUP: config.metadata?.fly_process_group ?? "",
       FLY_VM_MEMORY_MB: String(config.guest?.memory_mb ?? ""),
       PRIMARY_REGION: region,
-      ...config.env,
     },
   };
 }

@@ -54,8 +54,8 @@ export interface Guests {
   adopt(spec: GuestSpec, frozen: boolean): Promise<Guest | GuestExit | undefined>;
   /** Removes the machine's files. */
   wipe(id: string): Promise<void>;
-  /** Lets go of all guests without ending them. */
-  release(): Promise<void>;
+  /** Lets go of all guests; with `kill`, ends each that is still there. */
+  close(kill: boolean): Promise<void>;
 }
 
 export class BootError extends Error {

@@ -25,6 +25,7 @@ export interface LifeOptions {
 
 /** How often a destroy looks whether its host has come back. */
 const HOST_POLL_MS = 200;
+const WIPE_RETRY_MS = 1000;
 
 export class Life {
   readonly #options: LifeOptions;
@@ -80,9 +81,8 @@ export class Life {
     this.#closed = true;
     for (const controller of this.#settling.values()) controller.abort();
     await Promise.allSettled(this.#work.values());
-    if (kill) await Promise.all([...this.#guests.values()].map((guest) => guest.kill()));
     this.#guests.clear();
-    await this.#options.guests.release();
+    await this.#options.guests.close(kill);
   }
 
   #settle(record: MachineRecord): void {
@@ -103,8 +103,17 @@ export class Life {
     run().catch((error: unknown) => {
       if (signal.aborted) return;
       this.#options.log.warn({ machine: record.id, phase: record.phase, error: messageOf(error) }, "machine failed");
+      if (rule.work === "wipe") return this.#retry(record, signal);
       this.enter(record, record.config.auto_destroy ? "destroying" : "failed", { error: messageOf(error) });
     });
+  }
+
+  /** A destroy has begun and cannot fail; it goes on until it is done. */
+  #retry(record: MachineRecord, signal: AbortSignal): void {
+    this.#options.clock.sleep(WIPE_RETRY_MS, signal).then(
+      () => this.#settle(record),
+      () => undefined, // the emulator closes
+    );
   }
 
   /** What stops a guest happens at once. */

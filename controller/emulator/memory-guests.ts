@@ -59,6 +59,8 @@ export function memoryGuests(options: MemoryGuestsOptions = {}): MemoryGuests {
     boot: async (spec) => boot(spec),
     adopt: async (spec) => (running.has(spec.id) ? boot(spec) : undefined),
     wipe: async () => {},
-    release: async () => {},
+    close: async (kill) => {
+      if (kill) for (const end of ends.values()) end({ code: KILLED, signal: 9 });
+    },
   };
 }

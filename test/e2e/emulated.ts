@@ -73,7 +73,7 @@ export function client(url: string) {
 /** Its main process reacts to the stop signal, and stays otherwise. */
 export const STAYS = {
   image: "ubuntu:22.04",
-  init: { exec: ["/bin/sh", "-c", 'trap "exit 0" INT TERM; while :; do sleep 0.1; done'] },
+  init: { exec: ["/bin/sh", "-c", 'trap "exit 0" INT TERM; while :; do sleep 60 & wait; done'] },
 };
 
 export const userKey = ssh2.utils.generateKeyPairSync("ed25519");

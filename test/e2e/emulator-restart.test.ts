@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import { bubblewrapProblem } from "../../controller/emulator/guests/bubblewrap.ts";
-import { processesOf } from "../../controller/emulator/guests/processes.ts";
+import { processTable } from "../../controller/emulator/guests/processes.ts";
 import { client, SSH_FILES, STAYS, start, TOKEN, until } from "./emulated.ts";
 
+const processesOf = processTable();
 const ROOT = new URL("../..", import.meta.url).pathname;
 const NOBODY = 65534;
 /** The oldest processes of a machine in any sandbox: its keeper, and what that keeps. */

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Emulator } from "../../controller/emulator/emulator.ts";
 import { bubblewrapProblem } from "../../controller/emulator/guests/bubblewrap.ts";
-import { processesOf } from "../../controller/emulator/guests/processes.ts";
+import { processTable } from "../../controller/emulator/guests/processes.ts";
 import { client, STAYS, start, until } from "./emulated.ts";
 
+const processesOf = processTable();
 const problem = await bubblewrapProblem();
 if (problem) console.warn(`bubblewrap is not tested: ${problem}`);
 const sandboxes = problem ? (["plain"] as const) : (["bubblewrap", "plain"] as const);

@@ -113,3 +113,9 @@ test("volumes and a wrong token", async () => {
   const stranger = new Client("wrong", { apiUrl: emulator.url, graphqlUrl: emulator.url });
   await expect(stranger.App.listApps("personal")).rejects.toThrow(/^401: .*token validation error/);
 });
+
+test("a dropped answer is a broken connection", async () => {
+  emulator.cloud.faults.gateway = { reply: "drop", times: 1 };
+  await expect(fly.App.listApps("personal")).rejects.toThrow(/hang up|reset|closed|failed/i);
+  expect(await fly.App.listApps("personal")).toHaveProperty("apps");
+});

@@ -3,10 +3,11 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { processesOf, send } from "../../controller/emulator/guests/processes.ts";
+import { processTable, send } from "../../controller/emulator/guests/processes.ts";
 import { type Ended, type Environment, type Program, runProgram, startProgram } from "./program.ts";
 
 export const ROOT = new URL("../..", import.meta.url).pathname;
+const processesOf = processTable();
 const SERVER = join(ROOT, "dist/main.js");
 const CLI = join(ROOT, "dist/flywheel.cjs");
 

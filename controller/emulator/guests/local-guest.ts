@@ -13,7 +13,7 @@ import {
 } from "../guest.ts";
 import { SIGNALS } from "../machine-config.ts";
 import { type MachineDirectory, readExit } from "./directory.ts";
-import { childrenOf, type FoundProcess, processesOf, send } from "./processes.ts";
+import { childrenOf, type FoundProcess, type ProcessTable, send } from "./processes.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 /** $1 is the machine's directory. bubblewrap reads its arguments from descriptor 3 and writes to 4 what it made. */
@@ -34,6 +34,12 @@ const EXEC_MAX_BYTES = 4 * 1024 * 1024;
 
 const KILLED: GuestExit = { code: 137, signal: 9 };
 
+/** What all machines of this computer share. */
+export interface Host {
+  readonly sandbox: Sandbox;
+  readonly processes: ProcessTable;
+}
+
 export interface Running {
   readonly child: ChildProcess;
   /** To the command and its whole process group. */
@@ -43,27 +49,27 @@ export interface Running {
 export class LocalGuest implements Guest {
   readonly exited: Promise<GuestExit>;
   readonly #directory: MachineDirectory;
-  readonly #sandbox: Sandbox;
+  readonly #host: Host;
   readonly #spec: GuestSpec;
   readonly #released = new AbortController();
   #frozen: boolean;
 
   private constructor(
     directory: MachineDirectory,
-    sandbox: Sandbox,
+    host: Host,
     spec: GuestSpec,
     keeper: ChildProcess | undefined,
     frozen: boolean,
   ) {
     this.#directory = directory;
-    this.#sandbox = sandbox;
+    this.#host = host;
     this.#spec = spec;
     this.#frozen = frozen;
     this.exited = keeper ? this.#keeperEnds(keeper) : this.#treeEnds();
   }
 
-  static async boot(directory: MachineDirectory, sandbox: Sandbox, spec: GuestSpec): Promise<LocalGuest> {
-    const { argv, env, cwd } = await sandbox.boot(directory, spec);
+  static async boot(directory: MachineDirectory, host: Host, spec: GuestSpec): Promise<LocalGuest> {
+    const { argv, env, cwd } = await host.sandbox.boot(directory, spec);
     const output = await open(directory.console, "a", 0o600);
     try {
       const keeper = spawn("/bin/sh", ["-c", KEEPER, KEEPER_NAME, directory.path, ...argv], {
@@ -74,8 +80,8 @@ export class LocalGuest implements Guest {
       });
       const failure = new Promise<never>((_, reject) => keeper.once("error", reject));
       keeper.unref();
-      await Promise.race([failure, untilUp(directory, sandbox, keeper)]);
-      return new LocalGuest(directory, sandbox, spec, keeper, false);
+      await Promise.race([failure, untilUp(directory, host.sandbox, keeper)]);
+      return new LocalGuest(directory, host, spec, keeper, false);
     } finally {
       await output.close();
     }
@@ -84,21 +90,21 @@ export class LocalGuest implements Guest {
   /** A guest that an earlier emulator booted, how it ended, or undefined when there is no trace of it. */
   static async adopt(
     directory: MachineDirectory,
-    sandbox: Sandbox,
+    host: Host,
     spec: GuestSpec,
     frozen: boolean,
   ): Promise<LocalGuest | GuestExit | undefined> {
-    const alive = await processesOf(spec.id);
+    const alive = await host.processes(spec.id);
     const exit = await readExit(directory);
-    const guest = new LocalGuest(directory, sandbox, spec, undefined, frozen);
-    if (alive.length > 0 && !exit && (await sandbox.isUp(directory))) return guest;
+    const guest = new LocalGuest(directory, host, spec, undefined, frozen);
+    if (alive.length > 0 && !exit && (await host.sandbox.isUp(directory))) return guest;
     await guest.kill();
     return exit;
   }
 
   /** Starts a command beside the main process, with pipes. */
   async run(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Running> {
-    const launch = await this.#sandbox.enter(this.#directory, this.#spec, argv);
+    const launch = await this.#host.sandbox.enter(this.#directory, this.#spec, argv);
     const [file = "", ...rest] = launch.argv;
     const child = spawn(file, rest, {
       cwd: launch.cwd,
@@ -146,7 +152,7 @@ export class LocalGuest implements Guest {
   async kill(): Promise<void> {
     const begin = performance.now();
     for (;;) {
-      const alive = await processesOf(this.#spec.id);
+      const alive = await this.#host.processes(this.#spec.id);
       if (alive.length === 0) break;
       const passedMs = performance.now() - begin;
       if (passedMs > KILL_TIMEOUT_MS) throw new Error(`processes of machine ${this.#spec.id} cannot be ended`);
@@ -164,7 +170,9 @@ export class LocalGuest implements Guest {
   async freeze(): Promise<void> {
     this.#frozen = true;
     for (let round = 0; round < 50; round++) {
-      const running = (await processesOf(this.#spec.id)).filter((each) => !isKeeper(each) && each.state !== "T");
+      const running = (await this.#host.processes(this.#spec.id)).filter(
+        (each) => !isKeeper(each) && each.state !== "T",
+      );
       if (running.length === 0) return;
       for (const each of running) send(each.pid, "SIGSTOP");
       await delay(POLL_MS);
@@ -173,12 +181,16 @@ export class LocalGuest implements Guest {
   }
 
   async thaw(): Promise<void> {
-    for (const each of await processesOf(this.#spec.id)) send(each.pid, "SIGCONT");
+    for (const each of await this.#host.processes(this.#spec.id)) send(each.pid, "SIGCONT");
     this.#frozen = false;
   }
 
   async processes(): Promise<readonly GuestProcess[]> {
-    return (await processesOf(this.#spec.id)).filter((each) => !isKeeper(each));
+    return (await this.#host.processes(this.#spec.id)).filter((each) => !isKeeper(each));
+  }
+
+  async endsWithin(ms: number): Promise<boolean> {
+    return Promise.race([this.exited.then(() => true), delay(ms).then(() => false)]);
   }
 
   /** Stops watching; the machine goes on. */
@@ -188,19 +200,20 @@ export class LocalGuest implements Guest {
 
   /** Each process between the keeper and the main one has it, or the way to it, as its first child. */
   async #main(): Promise<FoundProcess | undefined> {
-    const all = await processesOf(this.#spec.id);
+    const all = await this.#host.processes(this.#spec.id);
     let current = all.find(isKeeper);
-    for (let layer = 0; layer <= this.#sandbox.layers && current; layer++) current = childrenOf(all, current.pid)[0];
+    for (let layer = 0; layer <= this.#host.sandbox.layers && current; layer++)
+      current = childrenOf(all, current.pid)[0];
     return current;
   }
 
   async #signalGroup(child: ChildProcess, name: NodeJS.Signals): Promise<void> {
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    if (!this.#sandbox.enterForks) {
+    if (!this.#host.sandbox.enterForks) {
       send(-child.pid, name);
       return;
     }
-    const all = await processesOf(this.#spec.id);
+    const all = await this.#host.processes(this.#spec.id);
     for (const { pid, session } of childrenOf(all, child.pid)) send(session === pid ? -pid : pid, name);
   }
 
@@ -214,7 +227,7 @@ export class LocalGuest implements Guest {
 
   /** Of a keeper that is not our child only its note, or its absence, tells. */
   async #treeEnds(): Promise<GuestExit> {
-    const keeper = (await processesOf(this.#spec.id)).find(isKeeper);
+    const keeper = (await this.#host.processes(this.#spec.id)).find(isKeeper);
     while (keeper && !this.#released.signal.aborted && send(keeper.pid, 0)) {
       const exit = await readExit(this.#directory);
       if (exit) return exit;

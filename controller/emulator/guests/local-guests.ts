@@ -1,10 +1,10 @@
 // All machines that run on this computer, and the SSH that leads into them.
 
-import { messageOf } from "../../kernel/errors.ts";
 import type { Log } from "../../kernel/log.ts";
 import type { Guest, GuestExit, GuestSpec, Guests } from "../guest.ts";
 import { machineDirectory, prepareDirectory, removeTree, writeConfigFiles, writeInside } from "./directory.ts";
 import { LocalGuest } from "./local-guest.ts";
+import { processTable } from "./processes.ts";
 import { type Sandbox, SSH_PROVIDED } from "./sandbox.ts";
 import { type SshService, serveSsh } from "./ssh-server.ts";
 
@@ -17,6 +17,7 @@ export interface LocalGuestsOptions {
 
 export function localGuests(options: LocalGuestsOptions): Guests {
   const { stateDir, sandbox, log } = options;
+  const host = { sandbox, processes: processTable() };
   const held = new Map<string, { readonly guest: LocalGuest; readonly ssh: SshService }>();
   let sshMissing = false;
 
@@ -64,19 +65,21 @@ export function localGuests(options: LocalGuestsOptions): Guests {
       await sandbox.prepare(directory, spec);
       await writeInside(directory.root, SSH_PROVIDED, "the emulator serves SSH here\n", 0o644);
       await writeConfigFiles(directory.root, spec.config.files);
-      return hold(spec, await LocalGuest.boot(directory, sandbox, spec), false);
+      return hold(spec, await LocalGuest.boot(directory, host, spec), false);
     },
     async adopt(spec, frozen): Promise<Guest | GuestExit | undefined> {
-      const found = await LocalGuest.adopt(machineDirectory(stateDir, spec.id), sandbox, spec, frozen);
+      const found = await LocalGuest.adopt(machineDirectory(stateDir, spec.id), host, spec, frozen);
       return found instanceof LocalGuest ? hold(spec, found, frozen) : found;
     },
     wipe: (id) => removeTree(machineDirectory(stateDir, id).path),
-    async release() {
-      for (const { guest, ssh } of held.values()) {
-        await ssh.close().catch((error: unknown) => log.warn({ error: messageOf(error) }, "SSH did not close"));
+    async close(kill) {
+      const closing = [...held.values()].map(async ({ guest, ssh }) => {
+        await ssh.close();
         guest.release();
-      }
+        if (kill) await guest.kill();
+      });
       held.clear();
+      await Promise.all(closing);
     },
   };
 }

@@ -11,6 +11,10 @@ const SFTP_SERVERS = ["/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp
 /** By what the session's terminal is found again when its window changes. */
 const TTY_NOTE = "FLY_TTY_NOTE";
 
+/** nsenter's own failure, which is also what many commands end with. */
+const ENTER_FAILED = 1;
+const DOWN_GRACE_MS = 50;
+
 type Terminal = Pick<PseudoTtyInfo, "cols" | "rows"> & { readonly term: string };
 
 export function serveSession(session: Session, guest: LocalGuest, log: Log): void {
@@ -24,7 +28,7 @@ export function serveSession(session: Session, guest: LocalGuest, log: Log): voi
       note = terminal ? `/run/tty-${process.pid}-${Math.floor(performance.now() * 1000)}` : "";
       const variables = terminal ? { ...env, TERM: terminal.term, [TTY_NOTE]: note } : env;
       running = await guest.run(terminal ? onTerminal(command, terminal) : inShell(command), variables);
-      connect(channel, running, terminal !== undefined, log);
+      connect(channel, running, { guest, terminal: terminal !== undefined, log });
     } catch (error) {
       log.warn({ error: messageOf(error) }, "SSH command did not start");
       channel.stderr.write(`${messageOf(error)}\n`);
@@ -79,7 +83,11 @@ function onTerminal(command: string | undefined, { rows, cols }: Terminal): read
 const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** The channel ends when the command has, and its output is through; what it left in the background goes on. */
-function connect(channel: ServerChannel, { child, signal }: Running, terminal: boolean, log: Log): void {
+function connect(
+  channel: ServerChannel,
+  { child, signal }: Running,
+  { guest, terminal, log }: { readonly guest: LocalGuest; readonly terminal: boolean; readonly log: Log },
+): void {
   const { stdin, stdout, stderr } = child;
   if (!stdin || !stdout || !stderr) throw new Error("a command without pipes");
   channel.pipe(stdin);
@@ -93,7 +101,10 @@ function connect(channel: ServerChannel, { child, signal }: Running, terminal: b
     // A terminal that is hung up says so to what runs on it; without one a command learns it from its pipes.
     if (terminal) signal("SIGHUP").catch(() => undefined);
   });
-  child.once("close", (code, name) => {
+  child.once("close", async (code, name) => {
+    // A machine that goes down takes commands with it: the connection breaks, and no exit code is made up.
+    if ((name === "SIGKILL" || code === ENTER_FAILED) && (await guest.endsWithin(DOWN_GRACE_MS)))
+      return channel.close();
     if (name === null) channel.exit(code ?? 255);
     else channel.exit(name.replace(/^SIG/, ""), false, "");
     channel.end();
