@@ -14,7 +14,7 @@ export default defineConfig({
           name: "unit",
           root,
           include: ["test/**/*.test.ts"],
-          exclude: ["test/tidy.test.ts", "test/e2e/**", "test/bench/**"],
+          exclude: ["test/tidy.test.ts", "test/e2e/**"],
           setupFiles: ["test/no-network.ts"],
         },
       },
