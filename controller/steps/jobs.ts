@@ -149,7 +149,13 @@ export function createJobs(options: JobsOptions): Jobs {
       return note(job, latest ?? (await look(job, 0, signal)));
     },
     async cancel(job, graceMs, signal) {
-      return call(job, signal, JOB_CALL_TIMEOUT_MS, (runner, context) => runner.cancel(context, graceMs));
+      const observation = await call(job, signal, JOB_CALL_TIMEOUT_MS, (runner, context) =>
+        runner.cancel(context, graceMs),
+      );
+      // What the watcher saw is old now: the next look asks the machine.
+      const entry = watched.get(idOf(job.key));
+      if (entry) entry.latest = undefined;
+      return observation;
     },
     async release(job, signal) {
       await call(job, signal, JOB_CALL_TIMEOUT_MS, (runner, context) => runner.release(context));

@@ -187,7 +187,7 @@ fw_start_call() {
   fw_look
   fw_reply
 }
-# $1, $2 offsets, $3 bytes at most of each stream, $4 ms to wait for news, $5 raw or base64
+# $1, $2 offsets, $3 bytes at most of each stream, $4 ms to wait for news
 fw_observe_call() {
   fw_waited=0 fw_pause=20
   while :; do
@@ -199,7 +199,7 @@ fw_observe_call() {
     if [ "$fw_pause" -lt 250 ]; then fw_pause=$((fw_pause * 3 / 2)); fi
   done
   fw_reply
-  if [ "$5" = base64 ]; then fw_bodies "$1" "$2" | base64; else fw_bodies "$1" "$2"; fi
+  fw_bodies "$1" "$2"
 }
 # $1 grace in s. Called again while the group is on its way out it changes nothing.
 fw_cancel_call() {
@@ -269,14 +269,10 @@ export function observeScript(
     readonly offsets: { readonly stdout: number; readonly stderr: number };
     readonly maxBytes: number;
     readonly waitMs: number;
-    readonly encoding: "raw" | "base64";
   },
 ): string {
-  const { offsets, maxBytes, waitMs, encoding } = options;
-  return whole(
-    call,
-    `fw_observe_call ${offsets.stdout} ${offsets.stderr} ${maxBytes} ${Math.round(waitMs)} ${encoding}`,
-  );
+  const { offsets, maxBytes, waitMs } = options;
+  return whole(call, `fw_observe_call ${offsets.stdout} ${offsets.stderr} ${maxBytes} ${Math.round(waitMs)}`);
 }
 
 export function cancelScript(call: JobCall, graceMs: number): string {

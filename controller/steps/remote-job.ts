@@ -25,11 +25,9 @@ export async function observeJob(
   options: ObserveOptions,
 ): Promise<{ observation: StepObservation; output: readonly Output[] }> {
   const call = callOf(context.key);
-  // The Machines API answers in JSON text, which does not carry arbitrary bytes.
-  const encoding = context.session.transport === "Exec" ? "base64" : "raw";
-  const script = observeScript(call, { ...options, maxBytes: JOB_CHUNK_BYTES, encoding });
+  const script = observeScript(call, { ...options, maxBytes: JOB_CHUNK_BYTES });
   const reply = await send(context, call, "observe", script, JOB_CALL_TIMEOUT_MS + options.waitMs);
-  const body = encoding === "base64" ? Buffer.from(Buffer.from(reply.body).toString("latin1"), "base64") : reply.body;
+  const { body } = reply;
   if (body.length < reply.stdoutBytes + reply.stderrBytes) {
     throw new TransportError("lost", `observe ${name(context.key)}: the reply was cut off`);
   }
@@ -70,7 +68,7 @@ async function send(
 ): Promise<Reply> {
   const result = await context.session.run(
     "sh",
-    // Two chunks in base64, with its line breaks, and a header.
+    // A chunk of each stream, and room for the header and what a login shell says.
     { stdin: Buffer.from(script), timeoutMs, maxBytes: 3 * JOB_CHUNK_BYTES },
     context.signal,
   );
@@ -113,7 +111,7 @@ function observationOf(state: string, exitCode: number, message: string): StepOb
 }
 
 function refusal(what: string, result: CommandResult): Error {
-  if (result.exitCode === null) return new TransportError("lost", `${what}: the connection was lost`);
+  if (result.exitCode === null) return new TransportError("lost", `${what}: a signal ended it`);
   const said = Buffer.from(result.stderr).toString("utf8").trim().slice(-500);
   return new TransientError(`${what}: the machine answered exit code ${result.exitCode}${said ? `: ${said}` : ""}`);
 }

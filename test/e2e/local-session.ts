@@ -3,12 +3,12 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Session, TransportName } from "../../controller/transports/transport.ts";
+import type { Session } from "../../controller/transports/transport.ts";
 
 export interface LocalMachine {
   readonly folder: string;
   readonly root: string;
-  session(transport?: TransportName): Session;
+  session(): Session;
   /** What a reboot changes. Processes are left alone: they have no one to end them here. */
   reboot(): void;
   remove(): void;
@@ -57,7 +57,7 @@ export function localMachine(shell?: Shell): LocalMachine {
   return {
     folder,
     root,
-    session: (transport = "SSH") => ({ transport, run: (...call) => runLocally(env, ...call), close: () => {} }),
+    session: () => ({ transport: "SSH", run: (...call) => runLocally(env, ...call), close: () => {} }),
     reboot,
     remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }),
   };

@@ -6,7 +6,6 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { observeScript, startScript } from "../../controller/steps/remote-job-script.ts";
 import { execRunner, shellRunner } from "../../controller/steps/shell.ts";
 import type { AttemptKey, StepContext, StepObservation } from "../../controller/steps/step.ts";
-import type { TransportName } from "../../controller/transports/transport.ts";
 import { type LocalMachine, localMachine, shells } from "./local-session.ts";
 
 const KEY: AttemptKey = { run: "6f1c", step: "build", attempt: 1 };
@@ -22,21 +21,19 @@ describe.each(shells())("with $name", (shell) => {
     machine.remove();
   });
 
-  function context(key: AttemptKey = KEY, transport: TransportName = "SSH"): StepContext {
-    return { session: machine.session(transport), key, signal: AbortSignal.timeout(30_000) };
+  function context(key: AttemptKey = KEY): StepContext {
+    return { session: machine.session(), key, signal: AbortSignal.timeout(30_000) };
   }
   const directory = () => join(machine.root, "jobs", KEY.run, KEY.step, String(KEY.attempt));
   const work = (file: string) => join(machine.root, "runs", KEY.run, "work", file);
   const start = (run: string, environment: Record<string, string> = {}) =>
     shellRunner.start(context(), { run }, { environment, committedAgoMs: 0 });
 
-  async function finish(
-    transport: TransportName = "SSH",
-  ): Promise<{ observation: StepObservation; stdout: Buffer; stderr: Buffer }> {
+  async function finish(): Promise<{ observation: StepObservation; stdout: Buffer; stderr: Buffer }> {
     const held = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
     for (;;) {
       const offsets = { stdout: held.stdout.length, stderr: held.stderr.length };
-      const { observation, output } = await shellRunner.observe(context(KEY, transport), { offsets, waitMs: 5000 });
+      const { observation, output } = await shellRunner.observe(context(KEY), { offsets, waitMs: 5000 });
       for (const { stream, offset, data } of output) {
         expect(offset).toBe(held[stream].length);
         held[stream] = Buffer.concat([held[stream], data]);
@@ -103,11 +100,11 @@ describe.each(shells())("with $name", (shell) => {
     expect((await finish()).stdout.toString()).toBe("6f1c build 1");
   });
 
-  test.each(["SSH", "Exec"] as const)("bytes of any kind come through %s unchanged", async (transport) => {
+  test("bytes of any kind come through unchanged", async () => {
     const bytes = Buffer.from(Array.from({ length: 3000 }, (_, index) => (index * 7) % 256));
     writeFileSync(join(machine.folder, "bytes"), bytes);
     await start(`cat ${machine.folder}/bytes; cat ${machine.folder}/bytes >&2`);
-    const { stdout, stderr } = await finish(transport);
+    const { stdout, stderr } = await finish();
     expect(stdout.equals(bytes)).toBe(true);
     expect(stderr.equals(bytes)).toBe(true);
   });
@@ -215,7 +212,8 @@ describe.each(shells())("with $name", (shell) => {
   });
 
   test("a job whose supervisor and group are killed from outside is lost", async () => {
-    await start("sleep 30");
+    await start("echo began; sleep 30");
+    await shellRunner.observe(context(), { offsets: { stdout: 0, stderr: 0 }, waitMs: 5000 });
     const pid = Number(readFileSync(join(directory(), "claim"), "utf8").split(" ")[2]);
     const group = Number(readFileSync(join(directory(), "group"), "utf8").split(" ")[0]);
     process.kill(pid, "SIGKILL");
@@ -297,7 +295,7 @@ describe.each(shells())("with $name", (shell) => {
       const stdin = Buffer.from(script.slice(0, Math.floor(script.length * part)));
       await machine.session().run("sh", { stdin, timeoutMs: 5000 }, AbortSignal.timeout(5000));
     }
-    const look = observeScript(call, { offsets: { stdout: 0, stderr: 0 }, maxBytes: 9, waitMs: 0, encoding: "raw" });
+    const look = observeScript(call, { offsets: { stdout: 0, stderr: 0 }, maxBytes: 9, waitMs: 0 });
     const { stdout } = await machine
       .session()
       .run("sh", { stdin: Buffer.from(look), timeoutMs: 5000 }, AbortSignal.timeout(5000));
