@@ -343,7 +343,7 @@ describe("instances", () => {
   });
 });
 
-describe("any graph, any answers", () => {
+describe("whatever the graph and the answers", () => {
   const graph = fc.integer({ min: 1, max: 8 }).chain((size) =>
     fc.tuple(
       ...Array.from({ length: size }, (_, index) =>
