@@ -172,7 +172,9 @@ function readiness(instance: Instance, { machine, mode, plan, reachability }: Fi
   if (machine.state !== "started") return atRest(instance, machine.state, mode, idle);
   if (!reachability) return no("Connecting", "the machine has started and has not been reached yet");
   if (!reachability.reachable)
-    return no(reachability.reason === "Probing" ? "Connecting" : reachability.reason, reachability.message);
+    return reachability.reason === "Probing"
+      ? no("Connecting", "the machine has started and has not answered yet")
+      : no(reachability.reason, reachability.message);
   return {
     status: "True",
     reason: "Ready",
