@@ -25,9 +25,10 @@ try {
       process.exit(70);
     },
   });
-  process.stderr.write(`flywheel: listening on ${flywheel.url}\n`);
+  // Before anybody is told that it is up: who is told may end it at once. Until here a signal kills, as any crash does.
   process.on("SIGTERM", () => stop(flywheel));
   process.on("SIGINT", () => stop(flywheel));
+  process.stderr.write(`flywheel: listening on ${flywheel.url}\n`);
 } catch (error) {
   const message = error instanceof ConfigError || process.env.LOG_LEVEL !== "debug" ? messageOf(error) : error;
   process.stderr.write(`flywheel: ${message}\n`);
