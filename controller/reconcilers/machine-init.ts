@@ -23,10 +23,12 @@ export const AUTHORIZED_KEYS_PATH = "/root/.ssh/authorized_keys";
 export function machineInit(options: { readonly sshPort: number; readonly ownCommand: boolean }): string {
   return `#!/bin/sh
 # Made by Flywheel: keeps the machine alive and brings up SSH on port ${options.sshPort}.
+# FLY_ROOT is set only by the emulator, for a machine that has no root file system of its own.
+root=\${FLY_ROOT:-}
 umask 077
-mkdir -p /run/flywheel
-cat /proc/sys/kernel/random/uuid >${BOOT_ID_PATH} 2>/dev/null || echo "$$-$(date +%s)" >${BOOT_ID_PATH}
-export -p >${ENVIRONMENT_PATH}
+mkdir -p "$root/run/flywheel"
+cat /proc/sys/kernel/random/uuid >"$root${BOOT_ID_PATH}" 2>/dev/null || echo "$$-$(date +%s)" >"$root${BOOT_ID_PATH}"
+export -p >"$root${ENVIRONMENT_PATH}"
 umask 022
 
 find_sshd() {
@@ -49,7 +51,7 @@ install_sshd() {
 }
 
 serve_ssh() {
-  [ -e ${SSH_PROVIDED} ] && return
+  [ -e "$root${SSH_PROVIDED}" ] && return
   sshd=$(find_sshd) || { install_sshd >/var/log/flywheel-ssh.log 2>&1; sshd=$(find_sshd); } || return
   mkdir -p /run/sshd /var/empty
   chmod 700 /root/.ssh

@@ -77,9 +77,9 @@ fw_job() {
   # A canceller leaves its mark first and looks for the group then, so one of us sees the other.
   [ -e "$2/cancelled" ] && exit 143
   # The machine's own environment, which a session by SSH does not have. HOME stays what the session says.
-  if [ -r "\${FLYWHEEL_ENV_FILE:-/run/flywheel/env}" ]; then
+  if [ -r "\${FLYWHEEL_ENV_FILE:-\${FLY_ROOT:-}/run/flywheel/env}" ]; then
     set -- "$@" "$HOME"
-    . "\${FLYWHEEL_ENV_FILE:-/run/flywheel/env}"
+    . "\${FLYWHEEL_ENV_FILE:-\${FLY_ROOT:-}/run/flywheel/env}"
     HOME=\${11}
   fi
   FLYWHEEL_RUN=$8 FLYWHEEL_STEP=$9 FLYWHEEL_ATTEMPT=\${10}
@@ -104,7 +104,7 @@ exit
 
 const CALLS = `${COMMON}
 fw_locate() {
-  fw_root=\${FLYWHEEL_ROOT:-/var/lib/flywheel}
+  fw_root=\${FLYWHEEL_ROOT:-\${FLY_ROOT:-}/var/lib/flywheel}
   fw_home=$HOME/.flywheel
   if [ -d "$fw_root/$fw_path" ]; then :
   elif [ -d "$fw_home/$fw_path" ]; then fw_root=$fw_home
@@ -298,7 +298,7 @@ function whole(call: JobCall, command: string, values: Readonly<Record<string, s
 fw_mask=$(umask); umask 077
 PATH=\${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin} HOME=\${HOME:-/root}
 export PATH HOME
-fw_boot_file=\${FLYWHEEL_BOOT_FILE:-/run/flywheel/boot}
+fw_boot_file=\${FLYWHEEL_BOOT_FILE:-\${FLY_ROOT:-}/run/flywheel/boot}
 ${assignments.join("\n")}
 fw_boot
 fw_locate
