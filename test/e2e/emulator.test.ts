@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Emulator } from "../../controller/emulator/emulator.ts";
 import { bubblewrapProblem } from "../../controller/emulator/guests/bubblewrap.ts";
 import { processTable } from "../../controller/emulator/guests/processes.ts";
+import { BOOT_ID_PATH, INIT_PATH, machineInit } from "../../controller/reconcilers/machine-init.ts";
 import { client, STAYS, start, until } from "./emulated.ts";
 
 const processesOf = processTable();
@@ -143,6 +144,22 @@ describe.each(sandboxes)("machines in %s", (sandbox) => {
     await fly.call("POST", fly.machine(id, "/stop"), {});
     await fly.wait(id, "stopped");
     expect(await processesOf(id)).toEqual([]);
+  });
+
+  test("the controller's own init keeps a stock image alive, and starts no sshd of this computer", async () => {
+    const raw_value = Buffer.from(machineInit({ sshPort: 2222, ownCommand: false })).toString("base64");
+    const { id } = await fly.started({
+      init: { entrypoint: ["/bin/sh", INIT_PATH] },
+      files: [{ guest_path: INIT_PATH, raw_value, mode: 0o755 }],
+    });
+    const boot = `"\${FLY_ROOT:-}"${BOOT_ID_PATH}`;
+    await until("it has a boot id", async () => (await fly.sh(id, `cat ${boot} 2>/dev/null`)).length > 30);
+    const running = (await processesOf(id)).map(({ command }) => command).join("\n");
+    expect(running).toContain("sleep 3600");
+    expect(running).not.toMatch(/sshd|apt-get|dnf|yum|apk/);
+    await fly.call("POST", fly.machine(id, "/stop"), {});
+    await fly.wait(id, "stopped");
+    expect(await exits(id)).toMatchObject([{ exit_code: 0, requested_stop: true }]);
   });
 
   test("destroy leaves neither process nor file", async () => {

@@ -23,7 +23,15 @@ export function plain(hostPath: string): Sandbox {
     layers: 0,
     enterForks: false,
     prepare: async () => {},
-    boot: async (directory, spec) => launch(directory, spec, spec.command),
+    // A file of the configuration that is run is not where the configuration says, but beneath the machine's directory.
+    boot: async (directory, spec) => {
+      const files = new Set(spec.config.files?.map(({ guest_path }) => guest_path));
+      return launch(
+        directory,
+        spec,
+        spec.command.map((word) => (files.has(word) ? directory.root + word : word)),
+      );
+    },
     isUp: async () => true,
     enter: async (directory, spec, argv) => launch(directory, spec, argv),
   };
