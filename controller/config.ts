@@ -42,6 +42,8 @@ const schema = z.object({
   CONTROLLERS: z.enum(["all", "none"]).default("all"),
   ORPHAN_POLICY: z.enum(["Report", "Delete"]).default("Report"),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+  TLS_CERT_FILE: optional,
+  TLS_KEY_FILE: optional,
   EMULATOR_PORT: port.optional(),
   EMULATOR_STATE_DIR: optional,
   EMULATOR_TOKEN: optional,
@@ -63,6 +65,8 @@ export interface Config {
     readonly app: string;
   };
   readonly apiKey: string | undefined;
+  /** PEM files; https when given. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly ssh: { readonly keyPath: string | undefined; readonly timeoutMs: number };
   readonly defaults: {
     readonly region: string;
@@ -114,6 +118,7 @@ export function readConfig(environment: Environment): Config {
       app: value.WORKER_APP,
     },
     apiKey: value.API_KEY,
+    tls: tlsFiles(value.TLS_CERT_FILE, value.TLS_KEY_FILE),
     ssh: { keyPath: value.SSH_KEY_PATH, timeoutMs: value.SSH_TIMEOUT },
     defaults: {
       region: value.DEFAULT_REGION,
@@ -153,6 +158,15 @@ export function withDotEnv(environment: Environment, file = ".env"): Environment
 function unquote(text: string): string {
   const quoted = /^(["'])(.*)\1$/.exec(text);
   return quoted ? (quoted[2] ?? "") : text.replace(/\s+#.*$/, "");
+}
+
+function tlsFiles(certFile: string | undefined, keyFile: string | undefined): Config["tls"] {
+  if (certFile !== undefined && keyFile !== undefined)
+    return { certFile: resolve(certFile), keyFile: resolve(keyFile) };
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  const [given, missing] =
+    certFile === undefined ? ["TLS_KEY_FILE", "TLS_CERT_FILE"] : ["TLS_CERT_FILE", "TLS_KEY_FILE"];
+  throw new ConfigError(`${given} is set and ${missing} is not: https needs both`);
 }
 
 /** Without a key everyone who reaches the port has full rights, so only this computer may reach it. */

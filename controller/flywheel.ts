@@ -1,6 +1,6 @@
 // Puts the parts together: one process with a store, an API, and controllers that make Fly agree with it. Everything is
 // opened here in order and closed in the opposite one.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import { createApi } from "../api/app.ts";
@@ -105,7 +105,7 @@ export async function startFlywheel(options: FlywheelOptions): Promise<Flywheel>
       execTimeoutMs: config.ssh.timeoutMs,
       ready: async () => controllers?.ready() ?? { ok: true },
     });
-    const server = await listen(app, { host: config.host, port: config.port, clock });
+    const server = await listen(app, { host: config.host, port: config.port, clock, tls: readTls(config) });
     onClose(() => server.close(SHUTDOWN_MS / 3));
     return {
       url: server.url,
@@ -117,6 +117,10 @@ export async function startFlywheel(options: FlywheelOptions): Promise<Flywheel>
       close: () => closeAll(opened),
     };
   }
+}
+
+function readTls({ tls }: Config): { cert: string; key: string } | undefined {
+  return tls && { cert: readFileSync(tls.certFile, "utf8"), key: readFileSync(tls.keyFile, "utf8") };
 }
 
 /** Loaded only when it is needed: with a token nothing of the emulator runs. */

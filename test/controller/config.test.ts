@@ -29,6 +29,7 @@ test.each([
   [{ CONTROLLERS: "some" }, /^CONTROLLERS=some: must be one of all, none/],
   [{ DATABASE_URL: "mysql://x" }, /^DATABASE_URL=mysql:\/\/x: must begin with sqlite:/],
   [{ API_KEY: "short" }, /^API_KEY=\(hidden\): must have 8 characters/],
+  [{ TLS_CERT_FILE: "tls.crt" }, /^TLS_CERT_FILE is set and TLS_KEY_FILE is not/],
   [{ HOST: "0.0.0.0" }, /^HOST=0\.0\.0\.0: refusing to listen beyond this computer without API_KEY/],
 ])("%o stops with one line that names it", (environment, message) => {
   expect(() => readConfig(environment)).toThrow(ConfigError);
