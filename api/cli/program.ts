@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from "commander";
 import { createClient } from "./client.ts";
 import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, explain, Failure } from "./failure.ts";
 import { type Http, nodeHttp } from "./http.ts";
+import type { Open } from "./open.ts";
 import { createSession, type Session } from "./session.ts";
 import { paintFor, type Terminal } from "./terminal.ts";
 import { declareApply } from "./verbs/apply.ts";
@@ -19,9 +20,6 @@ import { declareRun } from "./verbs/run.ts";
 import { declareVersion } from "./verbs/version.ts";
 import { declareWait } from "./verbs/wait.ts";
 import { VERSION } from "./version.ts";
-
-/** Gives a verb its session and keeps its exit code; `failed` is the code for what goes wrong, where 1 means another. */
-export type Open = (command: Command, body: (session: Session) => Promise<number>, failed?: number) => Promise<void>;
 
 interface GlobalFlags {
   readonly server?: string;

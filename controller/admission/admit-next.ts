@@ -4,9 +4,9 @@ import { isJsonObject, jsonEqual } from "../kernel/json.ts";
 import { type AdmissionOptions, type Cause, InvalidError, type SpecDefaults } from "./admission.ts";
 import { invalidValue } from "./causes.ts";
 import { immutableCauses } from "./immutable.ts";
+import type { KindRules } from "./kind-rules.ts";
 import type { KindSchema, Parsed } from "./kind-schema.ts";
 import { metadataCauses } from "./metadata-rules.ts";
-import type { KindRules } from "./rules.ts";
 
 /** All that admission knows of a kind, made once. */
 export interface Door {

@@ -4,7 +4,7 @@ import type { Execution } from "../../crds/execution.ts";
 import { NAME_PATTERN } from "../../crds/resource.ts";
 import { cancelCauses } from "./cancel.ts";
 import { invalidValue } from "./causes.ts";
-import type { KindRules } from "./rules.ts";
+import type { KindRules } from "./kind-rules.ts";
 
 export const executionRules: KindRules<Execution> = {
   check: ({ spec }, current) => [

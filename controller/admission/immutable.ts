@@ -3,7 +3,7 @@ import type { AnyResource, KindDef } from "../../crds/resource.ts";
 import { isJsonObject, jsonEqual } from "../kernel/json.ts";
 import type { Cause } from "./admission.ts";
 import { invalidValue } from "./causes.ts";
-import type { KindRules } from "./rules.ts";
+import type { KindRules } from "./kind-rules.ts";
 
 export function immutableCauses(kind: KindDef, rules: KindRules, next: object, current: AnyResource): readonly Cause[] {
   return kind.immutable.flatMap(({ path, reason }): readonly Cause[] => {

@@ -3,7 +3,7 @@ import type { Instance, InstanceSpec } from "../../crds/instance.ts";
 import { guestOf, memoryProblem } from "../../crds/machine-size.ts";
 import type { Cause, SpecDefaults } from "./admission.ts";
 import { invalidValue } from "./causes.ts";
-import type { KindRules } from "./rules.ts";
+import type { KindRules } from "./kind-rules.ts";
 
 export const instanceRules: KindRules<Instance> = {
   fill: (object, current, defaults) => ({

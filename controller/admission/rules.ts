@@ -1,33 +1,16 @@
-// What a kind asks beyond its schema. A rule is pure; those that look at other objects get the writing transaction's view.
+// Which kind has which rules: the one table.
 import { eventKind } from "../../crds/event.ts";
 import { executionKind } from "../../crds/execution.ts";
 import { instanceKind } from "../../crds/instance.ts";
 import { namespaceKind } from "../../crds/namespace.ts";
-import type { AnyResource, KindDef } from "../../crds/resource.ts";
+import type { KindDef } from "../../crds/resource.ts";
 import { workflowKind } from "../../crds/workflow.ts";
 import { workflowRunKind } from "../../crds/workflow-run.ts";
-import type { View } from "../store/store.ts";
-import type { Cause, SpecDefaults } from "./admission.ts";
 import { executionRules } from "./execution-rules.ts";
 import { instanceRules } from "./instance-rules.ts";
+import type { KindRules } from "./kind-rules.ts";
 import { workflowRules } from "./workflow-rules.ts";
 import { workflowRunRules } from "./workflow-run-rules.ts";
-
-/** An object on its way in: its metadata is not complete yet. */
-export type Incoming<R extends AnyResource> = Omit<R, "metadata"> & {
-  readonly metadata: { readonly name?: string | undefined; readonly namespace?: string | undefined };
-};
-
-export interface KindRules<R extends AnyResource = AnyResource> {
-  /** What the environment decides, filled in at create; at update, what was filled in then stays. */
-  fill?(object: Incoming<R>, current: R | undefined, defaults: SpecDefaults): Incoming<R>;
-  /** What can be said from the object and its former state alone. */
-  check?(object: Incoming<R>, current: R | undefined): readonly Cause[];
-  /** What depends on other objects; asked at create, with the name known. */
-  relate?(object: Incoming<R>, view: View): readonly Cause[];
-  /** True when this field, immutable in general, may change in the state that the object is in. */
-  mayStillChange?(path: string, current: R): boolean;
-}
 
 const RULES: ReadonlyMap<KindDef, KindRules> = new Map<KindDef, KindRules>([
   [instanceKind, instanceRules],

@@ -5,8 +5,8 @@ import { jsonEqual } from "../kernel/json.ts";
 import type { Cause } from "./admission.ts";
 import { invalidValue, notSupported } from "./causes.ts";
 import { memoryCauses } from "./instance-rules.ts";
+import type { KindRules } from "./kind-rules.ts";
 import { parameterCauses } from "./parameters.ts";
-import type { KindRules } from "./rules.ts";
 
 export const workflowRules: KindRules<Workflow> = {
   check: ({ spec }) => [

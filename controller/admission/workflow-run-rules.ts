@@ -5,8 +5,8 @@ import type { WorkflowRun } from "../../crds/workflow-run.ts";
 import type { Cause } from "./admission.ts";
 import { cancelCauses } from "./cancel.ts";
 import { invalidValue } from "./causes.ts";
+import type { KindRules } from "./kind-rules.ts";
 import { parameterCauses } from "./parameters.ts";
-import type { KindRules } from "./rules.ts";
 
 export const workflowRunRules: KindRules<WorkflowRun> = {
   check: (object, current) => cancelCauses(object.spec, current?.spec),

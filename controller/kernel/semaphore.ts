@@ -1,49 +1,55 @@
-// At most so many at once, in the order in which they came.
+// So many at once and no more; the others wait in the order in which they came, as long as their signal lets them.
 
 export interface Semaphore {
-  /** Runs `work` when there is room; rejects with the signal's reason when it aborts while waiting. */
-  run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
+  /** Resolves with what gives the place back; calling that twice gives it back once. */
+  acquire(signal: AbortSignal): Promise<() => void>;
 }
 
-export function semaphore(limit: number): Semaphore {
-  const waiting: (() => void)[] = [];
-  let running = 0;
-
-  function enter(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (running < limit) {
-      running += 1;
-      return Promise.resolve();
-    }
-    return new Promise((resolve, reject) => {
-      const admit = () => {
-        signal.removeEventListener("abort", leave);
-        resolve();
-      };
-      const leave = () => {
-        waiting.splice(waiting.indexOf(admit), 1);
-        reject(signal.reason);
-      };
-      waiting.push(admit);
-      signal.addEventListener("abort", leave, { once: true });
-    });
+/** Holds a place for as long as `work` lasts. */
+export async function holding<T>(semaphore: Semaphore, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const release = await semaphore.acquire(signal);
+  try {
+    return await work();
+  } finally {
+    release();
   }
+}
 
-  /** Hands the place to the next in line, so that nobody overtakes. */
-  function exit(): void {
-    const next = waiting.shift();
-    if (next) next();
-    else running -= 1;
+export function semaphore(places: number): Semaphore {
+  const waiting = new Set<() => void>();
+  let free = places;
+
+  function place(): () => void {
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      const [next] = waiting;
+      if (next) next();
+      else free += 1;
+    };
   }
 
   return {
-    async run(signal, work) {
-      await enter(signal);
-      try {
-        return await work();
-      } finally {
-        exit();
-      }
+    acquire(signal) {
+      return new Promise((resolve, reject) => {
+        if (signal.aborted) return reject(signal.reason);
+        if (free > 0) {
+          free -= 1;
+          return resolve(place());
+        }
+        const take = () => {
+          waiting.delete(take);
+          signal.removeEventListener("abort", leave);
+          resolve(place());
+        };
+        const leave = () => {
+          waiting.delete(take);
+          reject(signal.reason);
+        };
+        signal.addEventListener("abort", leave, { once: true });
+        waiting.add(take);
+      });
     },
   };
 }

@@ -4,7 +4,7 @@ import type { Instance, InstanceStatus } from "../../crds/instance.ts";
 import { instanceKind } from "../../crds/instance.ts";
 import { type Backoff, backoffMs } from "../kernel/backoff.ts";
 import { timestamp } from "../kernel/clock.ts";
-import { semaphore } from "../kernel/semaphore.ts";
+import { holding, semaphore } from "../kernel/semaphore.ts";
 import { CREATES_IN_FLIGHT, SHORT_LIFE_MS } from "../limits.ts";
 import { MachinesError } from "../machines/machines.ts";
 import { type Machine, OWNER } from "../machines/wire.ts";
@@ -40,7 +40,7 @@ export function createMachine(world: InstanceWorld): Create {
           machine: undefined,
         }),
       };
-    return turns.run(signal, () => attempt(instance, next, commit, signal));
+    return holding(turns, signal, () => attempt(instance, next, commit, signal));
   };
 
   async function attempt(

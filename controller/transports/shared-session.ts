@@ -1,7 +1,8 @@
 // One connection lent to many callers. Each gets a session of its own, whose close() ends nothing for the others, and all
 // together never open more channels than the server allows.
+
+import { type Semaphore, semaphore } from "../kernel/semaphore.ts";
 import { SSH_CHANNELS_MAX, SSH_STREAMS_MAX } from "../limits.ts";
-import { type Semaphore, semaphore } from "./semaphore.ts";
 import { type Connection, type RemoteProcess, type Session, TransportError } from "./transport.ts";
 
 export interface SharedSession {

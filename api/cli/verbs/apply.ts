@@ -4,8 +4,8 @@ import { applyManifest } from "../apply-object.ts";
 import { EXIT_FAILED, explain, Failure, UsageError } from "../failure.ts";
 import { type FileFlags, fileOption, recursiveOption } from "../flags.ts";
 import { readManifests } from "../manifests.ts";
+import type { Open } from "../open.ts";
 import { displayName, formatObjects, type Output, parseOutput } from "../output.ts";
-import type { Open } from "../program.ts";
 import type { Session } from "../session.ts";
 
 interface Flags extends FileFlags {

@@ -1,7 +1,7 @@
 // `cancel`: asks the server to end runs. Their machines are cleaned up as the workflow says.
 import type { Command } from "commander";
 import { EXIT_FAILED, explain, Failure } from "../failure.ts";
-import type { Open } from "../program.ts";
+import type { Open } from "../open.ts";
 import { nameOf } from "../selection.ts";
 import type { Session } from "../session.ts";
 

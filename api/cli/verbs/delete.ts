@@ -13,8 +13,8 @@ import {
 import { listObjects } from "../list.ts";
 import { namespaceOf, readManifests } from "../manifests.ts";
 import type { ApiObject } from "../object.ts";
+import type { Open } from "../open.ts";
 import { displayName } from "../output.ts";
-import type { Open } from "../program.ts";
 import { reach, type Subject } from "../reach.ts";
 import { pathOf, resourceOfManifest } from "../resources.ts";
 import { parseSelection } from "../selection.ts";

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { formatElapsed } from "../duration.ts";
 import { Failure } from "../failure.ts";
 import { durationArgument } from "../flags.ts";
-import type { Open } from "../program.ts";
+import type { Open } from "../open.ts";
 import { nameOf } from "../selection.ts";
 import type { Session } from "../session.ts";
 import { shellLine } from "../shell-quote.ts";

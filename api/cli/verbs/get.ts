@@ -10,8 +10,8 @@ import {
 } from "../flags.ts";
 import { listObjects, listTable, type Selectors } from "../list.ts";
 import type { ApiObject } from "../object.ts";
+import type { Open } from "../open.ts";
 import { formatObjects, type ObjectOutput, parseOutput } from "../output.ts";
-import type { Open } from "../program.ts";
 import { pathOf } from "../resources.ts";
 import { parseSelection, type Selection } from "../selection.ts";
 import type { Session } from "../session.ts";

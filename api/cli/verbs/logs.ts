@@ -1,6 +1,6 @@
 // `logs`: what the steps of a run wrote, also after its machines are gone.
 import type { Command } from "commander";
-import type { Open } from "../program.ts";
+import type { Open } from "../open.ts";
 import { createLogPrinter, readLogs } from "../run-logs.ts";
 import { nameOf } from "../selection.ts";
 import type { Session } from "../session.ts";

@@ -5,7 +5,7 @@ import { EXIT_FAILED, EXIT_INTERRUPTED, UsageError } from "../failure.ts";
 import { collect } from "../flags.ts";
 import { followRun } from "../follow-run.ts";
 import type { ApiObject } from "../object.ts";
-import type { Open } from "../program.ts";
+import type { Open } from "../open.ts";
 import { apiVersionOf, findResource, pathOf } from "../resources.ts";
 import { nameOf } from "../selection.ts";
 import type { Session } from "../session.ts";

@@ -1,7 +1,7 @@
 // `version`: of this command and of the server.
 import type { Command } from "commander";
+import type { Open } from "../open.ts";
 import { formatObject, parseOutput } from "../output.ts";
-import type { Open } from "../program.ts";
 import type { Session } from "../session.ts";
 import { VERSION } from "../version.ts";
 

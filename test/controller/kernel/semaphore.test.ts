@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { semaphore } from "../../../controller/transports/semaphore.ts";
+import { semaphore } from "../../../controller/kernel/semaphore.ts";
 
 const never = new AbortController().signal;
 
