@@ -15,6 +15,7 @@ import type { Clock } from "./kernel/clock.ts";
 import type { Log } from "./kernel/log.ts";
 import type { Random } from "./kernel/random.ts";
 import { SHUTDOWN_MS } from "./limits.ts";
+import { flyBudget } from "./machines/budget.ts";
 import { flyMachines } from "./machines/client.ts";
 import { undiciHttp } from "./machines/http.ts";
 import type { Machines } from "./machines/machines.ts";
@@ -70,8 +71,11 @@ export async function startFlywheel(options: FlywheelOptions): Promise<Flywheel>
     if (emulator) onClose(() => emulator.close({ keepMachines: options.keepMachines ?? true }));
     const http = undiciHttp({ clock });
     onClose(() => http.close());
+    const budget = flyBudget(clock);
+    metrics.budget(() => budget.counters);
     const machines = flyMachines({
       http,
+      budget,
       clock,
       random,
       log,

@@ -1,11 +1,14 @@
 // What the controllers tell Prometheus. Labels have few values: never a name of an object or a machine.
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from "prom-client";
+import type { BudgetCounters } from "./machines/budget.ts";
 import type { Controller } from "./runtime/controller.ts";
 
 export interface Metrics {
   reconciled(kind: string, result: string, durationMs: number): void;
   called(action: string, outcome: string, durationMs: number): void;
   orphans(count: number): void;
+  /** Calls that our own rate budget lets wait, read when scraped. */
+  budget(counters: () => BudgetCounters): void;
   /** Depth of the queues and state of the breaker, read when scraped. */
   watch(controllers: readonly Controller[], breakerOpen: () => boolean): void;
 }
@@ -14,6 +17,7 @@ const SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 1, 5, 15, 60];
 
 export function createMetrics(registry: Registry): Metrics {
   const registers = [registry];
+  collectDefaultMetrics({ register: registry });
   const reconciles = new Counter({
     name: "flywheel_reconcile_total",
     help: "Reconciles by kind and result.",
@@ -56,6 +60,24 @@ export function createMetrics(registry: Registry): Metrics {
       callDurations.observe({ action }, durationMs / 1000);
     },
     orphans: (count) => orphans.set(count),
+    budget(counters) {
+      new Gauge({
+        name: "flywheel_fly_throttle_wait_seconds_total",
+        help: "Time that calls have waited for Fly's rate limits, all together.",
+        registers,
+        collect() {
+          this.set(counters().waitedMs / 1000);
+        },
+      });
+      new Gauge({
+        name: "flywheel_fly_throttled_total",
+        help: "Calls that Fly answered with 429.",
+        registers,
+        collect() {
+          this.set(counters().throttled);
+        },
+      });
+    },
     watch(controllers, breakerOpen) {
       new Gauge({
         name: "flywheel_queue_depth",
