@@ -29,6 +29,10 @@ spec:
 `;
 
 const began = performance.now();
+/** Ctrl-C ends the tour and not the cleaning up; a second one ends everything. */
+const interrupted = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.once(signal, () => interrupted.abort(new Error(`${signal}: cleaning up`)));
 process.exitCode = await main();
 
 async function main(): Promise<number> {
@@ -55,7 +59,8 @@ async function main(): Promise<number> {
     await rm(folder, { recursive: true, force: true });
     return verdict({ machines, processes: await processesMentioning(folder), files: await filesBelow(folder) });
   } catch (error) {
-    say(pc.red(error instanceof Error ? error.message : String(error)));
+    const reason: unknown = interrupted.signal.aborted ? interrupted.signal.reason : error;
+    say(pc.red(reason instanceof Error ? reason.message : String(reason)));
     return 1;
   } finally {
     await flywheel?.close();
@@ -129,6 +134,7 @@ function commandLine(url: string) {
     say(pc.cyan(`$ flywheel ${args.map(quoted).join(" ")}`));
     return new Promise((resolve, reject) => {
       const child = spawn(process.execPath, [CLI, ...args], {
+        signal: interrupted.signal,
         stdio: ["ignore", "inherit", "inherit"],
         env: { PATH: process.env.PATH, HOME: process.env.HOME, TERM: process.env.TERM, FLYWHEEL_SERVER: url },
       });
@@ -158,6 +164,7 @@ function verdict(left: {
 }
 
 function title(text: string): void {
+  interrupted.signal.throwIfAborted();
   say(`\n${pc.bold(text)}`);
 }
 
