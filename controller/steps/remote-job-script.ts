@@ -8,6 +8,7 @@
 //   stdout, stderr, exit   output, and the exit code, which appears by rename after all output
 //   cancelled  its end has been asked for
 //   in.*       what one start sent: script, environment (0600, unlinked before the script begins)
+// FLY_ROOT is set by the emulator only, for a machine without a root file system of its own.
 // Names begin with fw_, and after the environment is read only positional parameters are used: a user may call a
 // variable anything.
 
@@ -27,10 +28,13 @@ fw_started() {
     set -f; set -- \${fw_line##*) }; set +f
     case $1 in Z|X) return 1 ;; esac
     fw_start=\${20}
-  else
+  elif command -v ps >/dev/null 2>&1; then
     fw_start=$(ps -o stat= -o lstart= -p "$1" 2>/dev/null) || return 1
     case $fw_start in Z*) fw_start=; return 1 ;; esac
     fw_start=$(ps -o lstart= -p "$1" 2>/dev/null | tr -s ' ' '_')
+  else
+    kill -0 "$1" 2>/dev/null || return 1
+    fw_start=unknown
   fi
   [ -n "$fw_start" ]
 }
@@ -77,9 +81,9 @@ fw_job() {
   # A canceller leaves its mark first and looks for the group then, so one of us sees the other.
   [ -e "$2/cancelled" ] && exit 143
   # The machine's own environment, which a session by SSH does not have. HOME stays what the session says.
-  if [ -r "\${FLYWHEEL_ENV_FILE:-\${FLY_ROOT:-}/run/flywheel/env}" ]; then
+  if [ -r "\${FLY_ROOT:-}/run/flywheel/env" ]; then
     set -- "$@" "$HOME"
-    . "\${FLYWHEEL_ENV_FILE:-\${FLY_ROOT:-}/run/flywheel/env}"
+    . "\${FLY_ROOT:-}/run/flywheel/env"
     HOME=\${11}
   fi
   FLYWHEEL_RUN=$8 FLYWHEEL_STEP=$9 FLYWHEEL_ATTEMPT=\${10}
@@ -104,7 +108,7 @@ exit
 
 const CALLS = `${COMMON}
 fw_locate() {
-  fw_root=\${FLYWHEEL_ROOT:-\${FLY_ROOT:-}/var/lib/flywheel}
+  fw_root=\${FLY_ROOT:-}/var/lib/flywheel
   fw_home=$HOME/.flywheel
   if [ -d "$fw_root/$fw_path" ]; then :
   elif [ -d "$fw_home/$fw_path" ]; then fw_root=$fw_home
@@ -298,7 +302,7 @@ function whole(call: JobCall, command: string, values: Readonly<Record<string, s
 fw_mask=$(umask); umask 077
 PATH=\${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin} HOME=\${HOME:-/root}
 export PATH HOME
-fw_boot_file=\${FLYWHEEL_BOOT_FILE:-\${FLY_ROOT:-}/run/flywheel/boot}
+fw_boot_file=\${FLY_ROOT:-}/run/flywheel/boot
 ${assignments.join("\n")}
 fw_boot
 fw_locate

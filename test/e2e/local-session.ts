@@ -39,33 +39,37 @@ const APPLETS =
 export function localMachine(shell?: Shell): LocalMachine {
   const folder = mkdtempSync(join(tmpdir(), "flywheel-job-"));
   const bin = join(folder, "bin");
-  const root = join(folder, "root");
+  const root = join(folder, "var/lib/flywheel");
   const home = join(folder, "home");
-  for (const each of [bin, root, home]) mkdirSync(each);
+  for (const each of [bin, root, home, join(folder, "run/flywheel")]) mkdirSync(each, { recursive: true });
   if (shell?.busybox) for (const name of APPLETS.split(" ")) symlinkSync(shell.path, join(bin, name));
   else if (shell) symlinkSync(shell.path, join(bin, "sh"));
   let boot = 1;
-  const reboot = () => writeFileSync(join(folder, "boot"), `boot-${boot++}\n`);
+  const reboot = () => writeFileSync(join(folder, "run/flywheel/boot"), `boot-${boot++}\n`);
   reboot();
   const env = {
     PATH: shell?.busybox ? bin : `${bin}:${process.env.PATH}`,
     HOME: home,
-    FLYWHEEL_ROOT: root,
-    FLYWHEEL_BOOT_FILE: join(folder, "boot"),
-    FLYWHEEL_ENV_FILE: join(folder, "env"),
+    FLY_ROOT: folder,
   };
   return {
     folder,
     root,
-    session: () => ({ transport: "SSH", run: (...call) => runLocally(env, ...call), close: () => {} }),
+    session: () => ({ transport: "SSH", run: (...call) => runWith([], env, ...call), close: () => {} }),
     reboot,
     remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }),
   };
 }
 
-function runLocally(env: Record<string, string>, ...[command, options, signal]: Parameters<Session["run"]>) {
-  return new Promise<{ exitCode: number | null; stdout: Buffer; stderr: Buffer }>((resolve, reject) => {
-    const child = spawn("sh", ["-c", command], { env, signal, timeout: options.timeoutMs });
+/** Runs a command as a session does. `enter` stands before it and takes it to where it should run. */
+export function runWith(
+  enter: readonly string[],
+  env: Record<string, string>,
+  ...[command, options, signal]: Parameters<Session["run"]>
+): ReturnType<Session["run"]> {
+  return new Promise((resolve, reject) => {
+    const [program = "sh", ...words] = [...enter, "sh", "-c", command];
+    const child = spawn(program, words, { env, signal, timeout: options.timeoutMs });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on("data", (data: Buffer) => stdout.push(data));

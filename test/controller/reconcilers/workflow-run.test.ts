@@ -191,6 +191,19 @@ describe.each([{ watch: true }, { watch: false }])("with watchers: $watch", ({ w
     expect(await world.get(instanceKind, "r-box")).toBeUndefined();
   });
 
+  test("a run that is deleted or cancelled before its workflow came begins nothing and goes", async () => {
+    await world.run("r", "w", { cancel: true });
+    await world.finished("r");
+    expect(await world.succeeded("r")).toMatchObject({ reason: "Cancelled", message: "cancelled before it began" });
+    await world.remove(workflowRunKind, "r");
+    await world.run("s", "w");
+    await world.clock.advance(100);
+    await world.remove(workflowRunKind, "s");
+    await world.clock.advance(100);
+    expect(await world.get(workflowRunKind, "r")).toBeUndefined();
+    expect(await world.get(workflowRunKind, "s")).toBeUndefined();
+  });
+
   test("deleting a run cancels it, cleans up and drops its logs", async () => {
     await world.workflow("w", { steps: [step("a")] });
     const { uid } = (await world.run("r", "w")).metadata;
