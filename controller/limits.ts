@@ -139,6 +139,7 @@ export const PROBE_MS = 2_000;
 
 /** How long one background wait for a machine's state asks Fly to hold the answer. */
 export const FOLLOW_WAIT_MS = 30_000;
+
 /** A call to a job on a machine, beyond the time it was told to wait there. */
 export const JOB_CALL_TIMEOUT_MS = 20_000;
 
