@@ -2,12 +2,10 @@
 // ends a machine it is read again by id, because what a list shows may be old.
 import { type Instance, type InstanceStatus, instanceKind } from "../../crds/instance.ts";
 import { type Backoff, backoffMs } from "../kernel/backoff.ts";
-import { timestamp, withTimeout } from "../kernel/clock.ts";
-import { PROBE_MS } from "../limits.ts";
+import { timestamp } from "../kernel/clock.ts";
 import { MachinesError } from "../machines/machines.ts";
 import { type Machine, OWNER } from "../machines/wire.ts";
 import type { Outcome } from "../runtime/managed.ts";
-import { type Reachability, targetOf } from "../transports/transport.ts";
 import { type Activity, activityOf } from "./activity.ts";
 import { machineConfig } from "./instance-config.ts";
 import { adopted } from "./instance-create.ts";
@@ -15,7 +13,8 @@ import { driftOf } from "./instance-drift.ts";
 import { expiryMs } from "./instance-expiry.ts";
 import { decideIdle, type IdleDecision } from "./instance-idle.ts";
 import type { SeenMachine } from "./instance-observe.ts";
-import { isHostUnknown, type Plan, planMachine } from "./instance-plan.ts";
+import { type Plan, planMachine } from "./instance-plan.ts";
+import { createProber } from "./instance-reach.ts";
 import { presentStatus } from "./instance-status.ts";
 import { type InstanceWorld, keyOf } from "./instance-world.ts";
 
@@ -25,32 +24,24 @@ export interface Updater {
 }
 
 const NOBODY: Activity = { busy: [] };
-const PROBE_RETRY_MS = 500;
-/** A machine reached by exec only is asked this often whether SSH has come up meanwhile. */
-const UPGRADE_MS = 30_000;
 const START_BACKOFF: Backoff = { baseMs: 2_000, maxMs: 5 * 60_000 };
 const RETRY_MS = 2_000;
 const SETTLED_START_MS = 60_000;
-
-/** Annotation whose value is the machine's `instanceId` in status: lets a machine with a changed host key be reached again. */
-export const ACKNOWLEDGE_HOST_KEY = "fly.lightfast.ai/acknowledge-host-key";
 
 export function createUpdater(world: InstanceWorld): Updater {
   const { machines, fleet, reach, events, clock, store, app } = world;
   /** Starts in a row of machines that do not stay up; a start that held for a minute clears it. */
   const starts = new Map<string, { count: number; atMs: number }>();
-  /** Where a machine was last seen answering; a new address or version is another machine to a connection. */
-  const acknowledged = new Map<string, string>();
-  const addresses = new Map<string, { id: string; address: string }>();
+  const prober = createProber(world);
 
-  async function update(found: Instance, seen: SeenMachine, signal: AbortSignal): Promise<Outcome<InstanceStatus>> {
+  async function update(given: Instance, seen: SeenMachine, signal: AbortSignal): Promise<Outcome<InstanceStatus>> {
     const { machine, duplicates } = seen;
-    const instance = found.status?.machine?.id === machine.id ? found : await adopt(found, machine);
+    const instance = given.status?.machine?.id === machine.id ? given : await adopt(given, machine);
     for (const extra of duplicates) await reap(instance, machine, extra, signal);
 
     const desired = machineConfig(instance, store.controllerId, world.keysOf(instance.metadata.uid));
     const drift = driftOf(desired, machine);
-    const activity = await activityFor(instance, drift.restart.length > 0);
+    const activity = await activityFor(instance, drift.restart.length > 0 || instance.status?.pending !== undefined);
     const idle = decideIdle(instance, activity, machine.state, clock.now());
     if (idle.mode === "Delete") return deleteIdle(instance, idle);
     const mode = idle.mode;
@@ -58,7 +49,8 @@ export function createUpdater(world: InstanceWorld): Updater {
 
     const stale = disturbs(plan) && (await changedSince(machine, signal));
     const done = stale ? LOOK_AGAIN : await act(instance, machine, plan, signal);
-    const reachability = await probe(instance, machine, mode === "Running" && !disturbs(plan), signal);
+    const serves = mode === "Running" && !disturbs(plan);
+    const { reachability, againMs } = await prober.probe(instance, machine, serves, signal);
     const status = presentStatus(
       instance,
       { machine, mode, plan, reachability, nowMs: clock.now() },
@@ -72,12 +64,7 @@ export function createUpdater(world: InstanceWorld): Updater {
     );
     return {
       status: withoutUndefined(status),
-      requeueAfterMs: earliest(
-        done.requeueAfterMs,
-        nextProbe(reachability),
-        until(idle.dueMs),
-        until(expiryMs(instance)),
-      ),
+      requeueAfterMs: earliest(done.requeueAfterMs, againMs, until(idle.dueMs), until(expiryMs(instance))),
     };
   }
 
@@ -234,60 +221,9 @@ export function createUpdater(world: InstanceWorld): Updater {
     );
   }
 
-  async function activityFor(instance: Instance, drifts: boolean): Promise<Activity> {
-    if (!instance.spec.idle && !drifts) return NOBODY;
+  async function activityFor(instance: Instance, matters: boolean): Promise<Activity> {
+    if (!instance.spec.idle && !matters) return NOBODY;
     return activityOf(store, instance.metadata.namespace ?? "", instance.metadata.name);
-  }
-
-  async function probe(
-    instance: Instance,
-    machine: Machine,
-    wanted: boolean,
-    signal: AbortSignal,
-  ): Promise<Reachability | undefined> {
-    forgetFormer(instance.metadata.uid, machine);
-    acknowledge(instance, machine);
-    const target = targetOf(app, {
-      ...instance,
-      status: {
-        ...instance.status,
-        machine: {
-          id: machine.id,
-          state: machine.state,
-          region: machine.region,
-          privateIp: machine.private_ip ?? "",
-          instanceId: machine.instance_id,
-        },
-      },
-    });
-    if (!wanted || machine.state !== "started" || isHostUnknown(machine) || !target) return undefined;
-    return withTimeout(clock, PROBE_MS, "probe", signal, (limit) => reach.probe(target, limit)).catch(
-      (error: unknown): Reachability => {
-        signal.throwIfAborted();
-        return {
-          reachable: false,
-          reason: "Probing",
-          message: `no answer yet: ${error instanceof Error ? error.message : String(error)}`,
-        };
-      },
-    );
-  }
-
-  /** The user says by annotation that the machine of this version is known to have another host key: tried afresh, once. */
-  function acknowledge({ metadata }: Instance, { id, instance_id }: Machine): void {
-    const version = metadata.annotations?.[ACKNOWLEDGE_HOST_KEY];
-    if (version === undefined || version !== instance_id || acknowledged.get(metadata.uid) === version) return;
-    acknowledged.set(metadata.uid, version);
-    reach.acknowledge(id);
-  }
-
-  /** Sessions to a former machine, address or version of this instance are of no use. */
-  function forgetFormer(uid: string, { id, private_ip, instance_id }: Machine): void {
-    const before = addresses.get(uid);
-    const address = `${private_ip}/${instance_id}`;
-    if (before?.id === id && before.address === address) return;
-    if (before) reach.forget(before.id);
-    addresses.set(uid, { id, address });
   }
 
   async function deleteIdle(instance: Instance, { idle }: IdleDecision): Promise<Outcome<InstanceStatus>> {
@@ -317,8 +253,7 @@ export function createUpdater(world: InstanceWorld): Updater {
     update,
     forget(uid) {
       starts.delete(uid);
-      addresses.delete(uid);
-      acknowledged.delete(uid);
+      prober.forget(uid);
     },
   };
 }
@@ -351,12 +286,6 @@ function pendingOf(instance: Instance, plan: Plan, nowMs: number): InstanceStatu
 function expiry(instance: Instance): string | undefined {
   const at = expiryMs(instance);
   return at === undefined ? undefined : timestamp(at);
-}
-
-function nextProbe(reachability: Reachability | undefined): number | undefined {
-  if (!reachability) return undefined;
-  if (reachability.reachable) return reachability.via === "Exec" ? UPGRADE_MS : undefined;
-  return reachability.reason === "HostKeyMismatch" ? undefined : PROBE_RETRY_MS;
 }
 
 function earliest(...times: readonly (number | undefined)[]): number | undefined {

@@ -1,0 +1,97 @@
+// Whether an instance's machine answers, and by which way. A connection belongs to one machine, address and version: when
+// any of them changes, what was known of it is forgotten.
+import type { Instance } from "../../crds/instance.ts";
+import { findCondition } from "../../crds/resource.ts";
+import { withTimeout } from "../kernel/clock.ts";
+import { messageOf } from "../kernel/errors.ts";
+import { PROBE_MS } from "../limits.ts";
+import type { Machine } from "../machines/wire.ts";
+import type { Reachability, Target } from "../transports/transport.ts";
+import { isHostUnknown } from "./instance-plan.ts";
+import type { InstanceWorld } from "./instance-world.ts";
+
+export interface Prober {
+  /** `serves`: the machine should be up and nothing is about to change that; otherwise it is not asked. */
+  probe(instance: Instance, machine: Machine, serves: boolean, signal: AbortSignal): Promise<Probe>;
+  forget(uid: string): void;
+}
+
+export interface Probe {
+  /** Undefined while the machine is not started. */
+  readonly reachability?: Reachability | undefined;
+  /** When to ask again. */
+  readonly againMs?: number | undefined;
+}
+
+/** Annotation whose value is the machine's `instanceId` in status: lets a machine with a changed host key be reached again. */
+export const ACKNOWLEDGE_HOST_KEY = "fly.lightfast.ai/acknowledge-host-key";
+
+const PROBE_RETRY_MS = 500;
+/** A machine reached by exec only is asked this often whether SSH has come up meanwhile. */
+const UPGRADE_MS = 30_000;
+
+export function createProber({ reach, clock, app }: InstanceWorld): Prober {
+  const acknowledged = new Map<string, string>();
+  const addresses = new Map<string, { readonly id: string; readonly address: string }>();
+
+  async function probe(instance: Instance, machine: Machine, serves: boolean, signal: AbortSignal): Promise<Probe> {
+    forgetFormer(instance.metadata.uid, machine);
+    acknowledge(instance, machine);
+    if (!serves || machine.state !== "started" || isHostUnknown(machine)) return {};
+    const found = await ask(targetOn(instance, machine), signal);
+    return { reachability: lastKnown(found, instance, machine), againMs: nextProbe(found) };
+  }
+
+  async function ask(target: Target, signal: AbortSignal): Promise<Reachability> {
+    try {
+      return await withTimeout(clock, PROBE_MS, "probe", signal, (limit) => reach.probe(target, limit));
+    } catch (error) {
+      signal.throwIfAborted();
+      return { reachable: false, reason: "Probing", message: `no answer yet: ${messageOf(error)}` };
+    }
+  }
+
+  function targetOn({ metadata, spec }: Instance, machine: Machine): Target {
+    return { app, machineId: machine.id, uid: metadata.uid, host: machine.private_ip ?? "", port: spec.ssh.port };
+  }
+
+  /** The user says by annotation that the machine of this version is known to have another host key: tried afresh, once. */
+  function acknowledge({ metadata }: Instance, { id, instance_id }: Machine): void {
+    const version = metadata.annotations?.[ACKNOWLEDGE_HOST_KEY];
+    if (version === undefined || version !== instance_id || acknowledged.get(metadata.uid) === version) return;
+    acknowledged.set(metadata.uid, version);
+    reach.acknowledge(id);
+  }
+
+  /** A machine that has stopped in between is another one to a connection too. */
+  function forgetFormer(uid: string, { id, private_ip, instance_id, state }: Machine): void {
+    const before = addresses.get(uid);
+    const address = `${private_ip}/${instance_id}/${state}`;
+    if (before?.id === id && before.address === address) return;
+    if (before) reach.forget(before.id);
+    addresses.set(uid, { id, address });
+  }
+
+  return {
+    probe,
+    forget(uid) {
+      acknowledged.delete(uid);
+      addresses.delete(uid);
+    },
+  };
+}
+
+/** Not having asked yet, as after a restart of ours, is no news: what was known of this very machine stands until there is some. */
+function lastKnown(found: Reachability, instance: Instance, machine: Machine): Reachability {
+  if (found.reachable || found.reason !== "Probing") return found;
+  const before = findCondition(instance, "Reachable");
+  const known = instance.status?.machine;
+  const same = known?.instanceId === machine.instance_id && known.privateIp === machine.private_ip;
+  if (before?.status !== "True" || !same || (before.reason !== "SSH" && before.reason !== "Exec")) return found;
+  return { reachable: true, via: before.reason, message: before.message };
+}
+
+function nextProbe(found: Reachability): number | undefined {
+  if (found.reachable) return found.via === "Exec" ? UPGRADE_MS : undefined;
+  return found.reason === "HostKeyMismatch" ? undefined : PROBE_RETRY_MS;
+}
