@@ -22,7 +22,7 @@ export interface Options {
 export const USAGE = `npm run bench -- [options]        JSON on standard output, progress on standard error
   --only creates,delay,ready,idle   what to measure (all)
   --rounds N --seconds N            creates: rounds, and seconds of each measurement in one (3, 4)
-  --samples N --servers N           delay: creates, spread over servers (208, 8)
+  --samples N --servers N           delay: creates, spread over servers (208, 4)
   --instances N                     ready (100)
   --idle-instances N --idle-seconds N   idle (30, 60)`;
 
@@ -47,7 +47,7 @@ export function readOptions(args: readonly string[]): Options {
     rounds: count("rounds", values.rounds, 3),
     seconds: count("seconds", values.seconds, 4),
     samples: count("samples", values.samples, 208),
-    servers: count("servers", values.servers, 8),
+    servers: count("servers", values.servers, 4),
     instances: count("instances", values.instances, 100),
     idleInstances: count("idle-instances", values["idle-instances"], 30),
     idleSeconds: count("idle-seconds", values["idle-seconds"], 60),
