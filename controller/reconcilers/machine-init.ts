@@ -85,7 +85,8 @@ fi
 while :; do
   sleep 3600 &
   child=$!
-  wait "$child"
+  # Where nothing can be started any more, this must not become a loop that takes the whole CPU.
+  wait "$child" || sleep 1 || exit 1
 done
 `;
 }

@@ -25,3 +25,10 @@ describe.each(SHELLS)("%s", (...shell) => {
     await expect(run(command, [...flags, "-n", "-c", script])).resolves.toMatchObject({ stderr: "" });
   });
 });
+
+test.each(["/bin/sh", "/bin/bash"])("a machine on which nothing can be started ends, in %s", async (shell) => {
+  const script = machineInit({ sshPort: 2222, ownCommand: false });
+  const last = script.slice(script.lastIndexOf("while :; do"));
+  const nothingThere = { env: { PATH: "/nonexistent" }, timeout: 10_000 };
+  await expect(run(shell, ["-c", last], nothingThere)).rejects.toMatchObject({ code: 1, killed: false });
+});
