@@ -2,13 +2,13 @@
 // does not show, and a held wait for what is changing. It never decides: it says what was seen and how sure that is.
 import type { Clock } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
-import { jsonHash } from "../kernel/json.ts";
 import type { Log } from "../kernel/log.ts";
-import { CREATE_SETTLE_MS, FOLLOW_WAIT_MS } from "../limits.ts";
+import { FOLLOW_WAIT_MS } from "../limits.ts";
 import { type Machines, MachinesError, type WaitState } from "../machines/machines.ts";
 import { type Machine, OWNER } from "../machines/wire.ts";
 import type { Key } from "../store/store.ts";
 import { afterSweep, type Breaker, CLOSED } from "./breaker.ts";
+import { createMachineMemory, isGone, metadataOf } from "./machine-memory.ts";
 
 export type Sighting =
   | { readonly presence: "seen"; readonly machine: Machine }
@@ -58,28 +58,10 @@ export interface FleetOptions {
   swept?(fleet: Fleet, signal: AbortSignal): Promise<void>;
 }
 
-interface Known {
-  machine: Machine;
-  fingerprint: string;
-  stale: boolean;
-}
-
-interface Absence {
-  readonly sinceMs: number;
-  readonly reads: number;
-}
-
-/** A get of a machine that should exist answered 404 this many times over the settle window: it is believed. */
-const ABSENT_READS = 2;
-
 export function createFleet(options: FleetOptions): Fleet {
   const { machines, app, controllerId, clock, log, intervalMs } = options;
-  const known = new Map<string, Known>();
-  const gone = new Set<string>();
-  const absences = new Map<string, Absence>();
-  const touched = new Map<string, number>();
+  const memory = createMachineMemory();
   const owners = new Map<string, { key: Key; machineId: string | undefined }>();
-  const byUid = new Map<string, Set<string>>();
   const following = new Map<string, WaitState>();
   let breaker = CLOSED;
   let synced = false;
@@ -88,47 +70,11 @@ export function createFleet(options: FleetOptions): Fleet {
   let listing: Promise<readonly Machine[]> | undefined;
   let waiting: Promise<readonly Machine[]> | undefined;
 
-  /** Takes in what a read begun at `begunMs` showed; true when that is news. */
-  function learn(machine: Machine, begunMs: number): boolean {
-    const { id } = machine;
-    if (gone.has(id)) return false; // destroyed is final, whatever an old list shows
-    if (begunMs < (touched.get(id) ?? Number.NEGATIVE_INFINITY)) return false; // read before our own change
-    absences.delete(id);
-    const fingerprint = fingerprintOf(machine);
-    const before = known.get(id);
-    if (before?.fingerprint === fingerprint) {
-      before.stale = false;
-      before.machine = machine;
-      return false;
-    }
-    if (isGone(machine)) {
-      bury(id);
-      return true;
-    }
-    known.set(id, { machine, fingerprint, stale: false });
-    const uid = machine.config?.metadata?.[OWNER.uid] ?? machine.incomplete_config?.metadata?.[OWNER.uid];
-    if (uid !== undefined) idsOf(uid).add(id);
-    return true;
-  }
-
-  function idsOf(uid: string): Set<string> {
-    const ids = byUid.get(uid) ?? new Set();
-    byUid.set(uid, ids);
-    return ids;
-  }
-
-  function bury(id: string): void {
-    known.delete(id);
-    absences.delete(id);
-    gone.add(id);
-    for (const ids of byUid.values()) ids.delete(id);
-  }
-
   async function refresh(id: string, signal: AbortSignal): Promise<Sighting> {
     const begun = clock.monotonic();
     try {
       const machine = await machines.get(app, id, signal);
-      learn(machine, begun);
+      memory.learn(machine, begun);
       return isGone(machine) ? { presence: "gone" } : { presence: "seen", machine };
     } catch (error) {
       if (!(error instanceof MachinesError) || error.class !== "gone") throw error;
@@ -138,14 +84,7 @@ export function createFleet(options: FleetOptions): Fleet {
 
   /** A 404 by id: a machine just made answers so for a moment, and a destroyed one does not. */
   function missing(id: string): Sighting {
-    const now = clock.monotonic();
-    const before = absences.get(id);
-    const absence = { sinceMs: before?.sinceMs ?? now, reads: (before?.reads ?? 0) + 1 };
-    absences.set(id, absence);
-    if (absence.reads >= ABSENT_READS && now - absence.sinceMs >= CREATE_SETTLE_MS && !breaker.open) {
-      bury(id);
-      return { presence: "gone" };
-    }
+    if (memory.missed(id, clock.monotonic(), !breaker.open)) return { presence: "gone" };
     return {
       presence: "doubtful",
       message: `machine ${id} is not found by its id; asking again before that is believed`,
@@ -158,10 +97,10 @@ export function createFleet(options: FleetOptions): Fleet {
     const listed = (await machines.list(app, {}, signal)).filter(
       (each) => metadataOf(each)[OWNER.controller] === controllerId,
     );
-    const news = new Set(listed.filter((each) => learn(each, begun)).map((each) => each.id));
+    const news = new Set(listed.filter((each) => memory.learn(each, begun)).map((each) => each.id));
     ours = listed;
     const present = new Set(listed.map((each) => each.id));
-    const absent = [...expected.keys()].filter((id) => !present.has(id) && !gone.has(id));
+    const absent = [...expected.keys()].filter((id) => !present.has(id) && !memory.isGone(id));
     const unconfirmed: string[] = [];
     await Promise.all(
       absent.map(async (id) => {
@@ -181,6 +120,7 @@ export function createFleet(options: FleetOptions): Fleet {
       );
     wakeFor(news, !synced || breaker.open !== before.open);
     synced = true;
+    memory.prune(new Set([...present, ...expectedIds().keys()]), clock.monotonic());
   }
 
   function expectedIds(): Map<string, Key> {
@@ -193,8 +133,7 @@ export function createFleet(options: FleetOptions): Fleet {
 
   function wakeFor(ids: ReadonlySet<string>, everyone: boolean): void {
     for (const [uid, { key, machineId }] of owners) {
-      const concerned =
-        (machineId !== undefined && ids.has(machineId)) || [...(byUid.get(uid) ?? [])].some((id) => ids.has(id));
+      const concerned = (machineId !== undefined && ids.has(machineId)) || memory.owns(uid, ids);
       if (everyone || concerned) options.wake(key);
     }
   }
@@ -210,25 +149,14 @@ export function createFleet(options: FleetOptions): Fleet {
       return ours;
     },
     expect: (key, uid, machineId) => void owners.set(uid, { key, machineId }),
-    forget(uid) {
-      const machineId = owners.get(uid)?.machineId;
-      owners.delete(uid);
-      byUid.delete(uid);
-      if (machineId === undefined) return;
-      for (const each of [known, absences, touched]) each.delete(machineId);
-      gone.delete(machineId);
-    },
+    forget: (uid) => void owners.delete(uid),
     async sight(id, signal) {
-      if (gone.has(id)) return { presence: "gone" };
-      const seen = known.get(id);
-      if (seen && !seen.stale && !absences.has(id)) return { presence: "seen", machine: seen.machine };
-      return refresh(id, signal);
+      if (memory.isGone(id)) return { presence: "gone" };
+      const machine = memory.current(id);
+      return machine ? { presence: "seen", machine } : refresh(id, signal);
     },
     refresh,
-    ownedBy: (uid) =>
-      [...(byUid.get(uid) ?? [])]
-        .flatMap((id) => known.get(id)?.machine ?? [])
-        .sort((a, b) => (a.created_at ?? "").localeCompare(b.created_at ?? "") || a.id.localeCompare(b.id)),
+    ownedBy: memory.ownedBy,
     listAll(signal) {
       // A list under way was begun before this call and may not show what this caller asks about: all who ask meanwhile
       // share the one after it.
@@ -243,16 +171,12 @@ export function createFleet(options: FleetOptions): Fleet {
     },
     note(machine) {
       const now = clock.monotonic();
-      gone.delete(machine.id);
-      touched.set(machine.id, now);
-      learn(machine, now);
+      memory.revive(machine.id);
+      memory.touch(machine.id, now);
+      memory.learn(machine, now);
     },
-    touch(id) {
-      touched.set(id, clock.monotonic());
-      const seen = known.get(id);
-      if (seen) seen.stale = true;
-    },
-    release: bury,
+    touch: (id) => memory.touch(id, clock.monotonic()),
+    release: (id) => memory.release(id, clock.monotonic()),
     follow(id, state) {
       if (!lifetime || following.get(id) === state) return;
       following.set(id, state);
@@ -287,17 +211,4 @@ export function createFleet(options: FleetOptions): Fleet {
   }
 
   return fleet;
-}
-
-/** What makes a machine look different; times and events do not. */
-function fingerprintOf({ state, instance_id, private_ip, region, host_status, config }: Machine): string {
-  return jsonHash({ state, instance_id, private_ip, region, host_status, config });
-}
-
-function metadataOf(machine: Machine): Readonly<Record<string, string>> {
-  return machine.config?.metadata ?? machine.incomplete_config?.metadata ?? {};
-}
-
-export function isGone(machine: Machine): boolean {
-  return machine.state === "destroyed";
 }

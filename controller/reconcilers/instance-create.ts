@@ -209,8 +209,7 @@ export function adopted(
   machine: Machine,
   nowMs: number,
 ): InstanceStatus {
-  const before = intent ?? { incarnation: incarnationOf(machine), machineName: machine.name, region: machine.region };
-  const { requestedAt: _known, retryAt: _done, ...rest } = before;
+  const { retryAt: _done, ...rest } = provisioningOf(intent, machine);
   const startup = instance.status?.startup;
   const { pending: _over, ...status } = instance.status ?? {};
   return adoptedStatus(
@@ -224,6 +223,19 @@ export function adopted(
   );
 }
 
+/**
+ * A machine of the name that was asked for answers the call. One of another name does not: the call stays in doubt, and
+ * no incarnation is used twice, even where the machine is younger than the database.
+ */
+function provisioningOf(intent: Provisioning | undefined, { name, region }: Machine): Provisioning {
+  const incarnation = Number(/-(\d+)$/.exec(name)?.[1] ?? 1);
+  if (!intent) return { incarnation, machineName: name, region };
+  if (intent.machineName !== name)
+    return incarnation > intent.incarnation ? { ...intent, incarnation, machineName: name } : intent;
+  const { requestedAt: _answered, ...known } = intent;
+  return known;
+}
+
 function creating(instance: Instance, intent: Provisioning, nowMs: number): InstanceStatus {
   const { machine: _former, ...status } = instance.status ?? {};
   const startup = status.startup?.requested ? status.startup : { ...status.startup, requested: timestamp(nowMs) };
@@ -233,10 +245,6 @@ function creating(instance: Instance, intent: Provisioning, nowMs: number): Inst
     { provisioning: intent, startup },
     nowMs,
   );
-}
-
-function incarnationOf(machine: Machine): number {
-  return Number(/-(\d+)$/.exec(machine.name)?.[1] ?? 1);
 }
 
 export function breakerMessage({ fleet }: InstanceWorld): string {

@@ -2,10 +2,10 @@
 // machine missing from one read is not gone, and a read from before our own change shows the past.
 import type { Instance } from "../../crds/instance.ts";
 import { CREATE_SETTLE_MS } from "../limits.ts";
-import { type Machine, OWNER } from "../machines/wire.ts";
+import type { Machine } from "../machines/wire.ts";
 import type { Observation } from "../runtime/managed.ts";
-import { isGone } from "./fleet.ts";
 import { type InstanceWorld, keyOf } from "./instance-world.ts";
+import { isGone, ownerOf } from "./machine-memory.ts";
 
 export interface SeenMachine {
   readonly machine: Machine;
@@ -27,7 +27,7 @@ const DOUBT_RETRY_MS = 5000;
 
 export function createObserver({ fleet, clock }: InstanceWorld): Observer {
   /** When a create call in doubt was first read as without effect; begins anew with the process, which only waits longer. */
-  const absentSince = new Map<string, number>();
+  const absentSince = new Map<string, { readonly call: string; readonly sinceMs: number }>();
 
   async function observe(instance: Instance, signal: AbortSignal): Promise<Observation<SeenMachine>> {
     const { uid } = instance.metadata;
@@ -37,37 +37,50 @@ export function createObserver({ fleet, clock }: InstanceWorld): Observer {
       return { ...doubt("the machines of the app have not been listed yet", SYNC_RETRY_MS), unread: true };
     const own = id === undefined ? undefined : await fleet.sight(id, signal);
     if (own?.presence === "doubtful" && !isAcknowledged(instance, id)) return doubt(own.message, DOUBT_RETRY_MS);
-    if (own?.presence === "doubtful" && id !== undefined) fleet.release(id);
     const others = fleet.ownedBy(uid).filter((each) => each.id !== id);
     if (own?.presence === "seen") return present(own.machine, others);
-    const [adopted, ...duplicates] = others;
-    if (adopted) return present(adopted, duplicates);
+    const found = await confirmed(others, signal);
+    if (found) return found;
     if (instance.status?.provisioning?.requestedAt === undefined) return { state: "Absent" };
     return resolveCreate(instance, signal);
+  }
+
+  /** The first of `candidates` that is there when asked by id: a list may still show what was destroyed long ago. */
+  async function confirmed(
+    candidates: readonly Machine[],
+    signal: AbortSignal,
+  ): Promise<Observation<SeenMachine> | undefined> {
+    for (const [index, candidate] of candidates.entries()) {
+      const sighting = await fleet.refresh(candidate.id, signal);
+      if (sighting.presence === "seen") return present(sighting.machine, candidates.slice(index + 1));
+      if (sighting.presence === "doubtful") return doubt(sighting.message, DOUBT_RETRY_MS);
+    }
+    return undefined;
   }
 
   /** A create call was sent and its outcome is unknown: looked up by name and metadata, deleted machines included. */
   async function resolveCreate(instance: Instance, signal: AbortSignal): Promise<Observation<SeenMachine>> {
     const { uid } = instance.metadata;
-    const name = instance.status?.provisioning?.machineName;
+    const { machineName: name = "", requestedAt } = instance.status?.provisioning ?? {};
     const all = await fleet.listAll(signal);
-    const found = all.filter((each) => each.name === name || each.config?.metadata?.[OWNER.uid] === uid);
-    const [live, ...duplicates] = found.filter((each) => !isGone(each));
-    if (live) {
-      absentSince.delete(uid);
-      return present(live, duplicates);
-    }
+    const living = all.filter((each) => !isGone(each) && isOf(each, uid, name));
+    const found = await confirmed(living, signal);
+    if (found) return found;
+
+    const call = `${name} ${requestedAt}`;
     const now = clock.monotonic();
-    const since = absentSince.get(uid);
-    if (since === undefined) absentSince.set(uid, now);
-    const left = CREATE_SETTLE_MS - (now - (since ?? now));
-    if (left > 0)
-      return doubt(
-        `a create call for ${name} has no known outcome; no machine of that name is there, asking again before that is believed`,
-        left,
-      );
-    absentSince.delete(uid);
-    return { state: "Absent" };
+    const before = absentSince.get(uid);
+    const sinceMs = before?.call === call ? before.sinceMs : now;
+    const left = CREATE_SETTLE_MS - (now - sinceMs);
+    if (left <= 0) {
+      absentSince.delete(uid);
+      return { state: "Absent" };
+    }
+    absentSince.set(uid, { call, sinceMs });
+    return doubt(
+      `a create call for ${name} has no known outcome; no machine of that name is there, asking again before that is believed`,
+      left,
+    );
   }
 
   return { observe, forget: (uid) => void absentSince.delete(uid) };
@@ -76,6 +89,12 @@ export function createObserver({ fleet, clock }: InstanceWorld): Observer {
 /** The user says by annotation that this machine is gone for good, whatever Fly does not answer. */
 function isAcknowledged({ metadata }: Instance, id: string | undefined): boolean {
   return id !== undefined && metadata.annotations?.[ACKNOWLEDGE_ABSENCE] === id;
+}
+
+/** By the owner it carries; by name where it does not say whose it is. */
+function isOf(machine: Machine, uid: string, name: string): boolean {
+  const owner = ownerOf(machine);
+  return owner === undefined ? machine.name === name : owner === uid;
 }
 
 function present(machine: Machine, duplicates: readonly Machine[]): Observation<SeenMachine> {

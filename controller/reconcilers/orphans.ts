@@ -3,6 +3,7 @@
 import { instanceKind } from "../../crds/instance.ts";
 import { DEFAULT_NAMESPACE } from "../../crds/namespace.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { messageOf } from "../kernel/errors.ts";
 import type { Log } from "../kernel/log.ts";
 import { ORPHAN_GRACE_MS } from "../limits.ts";
 import type { Machines } from "../machines/machines.ts";
@@ -10,6 +11,7 @@ import { type Machine, OWNER } from "../machines/wire.ts";
 import type { Events } from "../runtime/events.ts";
 import type { Store } from "../store/store.ts";
 import type { Fleet } from "./fleet.ts";
+import { metadataOf, ownerOf } from "./machine-memory.ts";
 
 export interface OrphanOptions {
   readonly store: Store;
@@ -38,7 +40,8 @@ export function createOrphanWatch(options: OrphanOptions): (fleet: Fleet, signal
   async function report(machine: Machine): Promise<void> {
     if (reported.has(machine.id)) return;
     reported.add(machine.id);
-    const former = `${machine.config?.metadata?.[OWNER.namespace]}/${machine.config?.metadata?.[OWNER.name]}`;
+    const metadata = metadataOf(machine);
+    const former = `${metadata[OWNER.namespace]}/${metadata[OWNER.name]}`;
     log.warn({ machine: machine.id, app, former }, "orphan: a machine of ours without an instance");
     const subject = {
       apiVersion: "fly.io/v1",
@@ -70,11 +73,15 @@ export function createOrphanWatch(options: OrphanOptions): (fleet: Fleet, signal
     options.found?.(ripe.length);
     for (const machine of ripe) {
       await report(machine);
-      if (policy === "Delete" && !fleet.breaker.open) await remove(fleet, machine, signal);
+      if (policy === "Delete" && !fleet.breaker.open)
+        await remove(fleet, machine, signal).catch((error: unknown) => {
+          signal.throwIfAborted();
+          log.warn({ machine: machine.id, app, error: messageOf(error) }, "orphan stays until the next look");
+        });
     }
   };
 }
 
 function uidOf(machine: Machine): string {
-  return machine.config?.metadata?.[OWNER.uid] ?? "";
+  return ownerOf(machine) ?? "";
 }

@@ -69,3 +69,18 @@ test("is deleted after the grace when the operator has said so", async () => {
   await clock.advance(5000);
   expect(world.live()).toEqual([]);
 });
+
+test("a machine whose host cannot be reached has an owner, though its configuration is missing", async () => {
+  const { sweep, counts, clock } = await orphaned("Delete");
+  await world.apply("box");
+  await world.until("box", "Ready", 60_000);
+  const id = (await world.get("box"))?.status?.machine?.id;
+  world.faults.unreachable = ["*"];
+  await sweep();
+  await clock.advance(ORPHAN_GRACE_MS);
+  await sweep();
+  delete world.faults.unreachable;
+  await clock.advance(5000);
+  expect(counts.at(-1)).toBe(1);
+  expect(world.live().map((each) => each.id)).toEqual([id]);
+});
