@@ -131,6 +131,9 @@ export const SHORT_LIFE_MS = 10 * 60_000;
 /** Create calls of one app under way at once: enough to use 1/s of Fly's limit while each takes seconds, and few to resolve after a crash. */
 export const CREATES_IN_FLIGHT = 8;
 
+/** Instances that hold a worker while they wait to be made: a minute's worth at 1/s, and few beside all workers. */
+export const CREATES_IN_LINE = 64;
+
 /** A machine of ours without an instance is called an orphan after this long, so that a create in flight is not. */
 export const ORPHAN_GRACE_MS = 10 * 60_000;
 

@@ -3,6 +3,8 @@
 export interface Semaphore {
   /** Resolves with what gives the place back; calling that twice gives it back once. */
   acquire(signal: AbortSignal): Promise<() => void>;
+  /** How many wait for a place. */
+  readonly line: number;
 }
 
 /** Holds a place for as long as `work` lasts. */
@@ -31,6 +33,9 @@ export function semaphore(places: number): Semaphore {
   }
 
   return {
+    get line() {
+      return waiting.size;
+    },
     acquire(signal) {
       return new Promise((resolve, reject) => {
         if (signal.aborted) return reject(signal.reason);

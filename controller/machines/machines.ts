@@ -109,4 +109,10 @@ export class MachinesError extends Error {
     this.machineId = details.machineId;
     this.ambiguous = details.ambiguous ?? false;
   }
+  /** The message without the id of the request, so that the same failure reads the same each time. */
+  get said(): string {
+    return this.requestId === undefined
+      ? this.message
+      : this.message.replace(` (fly-request-id ${this.requestId})`, "");
+  }
 }

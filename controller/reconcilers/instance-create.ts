@@ -5,14 +5,15 @@ import { instanceKind } from "../../crds/instance.ts";
 import { type Backoff, backoffMs } from "../kernel/backoff.ts";
 import { timestamp } from "../kernel/clock.ts";
 import { holding, semaphore } from "../kernel/semaphore.ts";
-import { CREATES_IN_FLIGHT, SHORT_LIFE_MS } from "../limits.ts";
+import { CREATES_IN_FLIGHT, CREATES_IN_LINE, SHORT_LIFE_MS } from "../limits.ts";
 import { MachinesError } from "../machines/machines.ts";
-import { type Machine, OWNER } from "../machines/wire.ts";
+import type { Machine } from "../machines/wire.ts";
 import type { External, Outcome } from "../runtime/managed.ts";
 import { candidateRegions, machineConfig, machineName } from "./instance-config.ts";
 import type { SeenMachine } from "./instance-observe.ts";
 import { absentStatus, adoptedStatus } from "./instance-status.ts";
 import { type InstanceWorld, keyOf } from "./instance-world.ts";
+import { ownerOf } from "./machine-memory.ts";
 
 type Provisioning = NonNullable<InstanceStatus["provisioning"]>;
 type Create = External<Instance, SeenMachine>["create"];
@@ -23,9 +24,10 @@ const SHORT_LIVED: Backoff = { baseMs: 5_000, maxMs: 5 * 60_000 };
 /** The instance changed while it waited for its turn: the watch wakes it, this is for a missed event. */
 const SUPERSEDED_MS = 1000;
 const BREAKER_RETRY_MS = 5000;
+const TURN_RETRY_MS = 5000;
 
 export function createMachine(world: InstanceWorld): Create {
-  const { machines, fleet, events, clock, store, app } = world;
+  const { machines, fleet, events, clock, store, app, log } = world;
   const turns = semaphore(CREATES_IN_FLIGHT);
 
   return async (instance, commit, signal) => {
@@ -33,13 +35,12 @@ export function createMachine(world: InstanceWorld): Create {
     if (fleet.breaker.open) return waiting(instance, "BreakerOpen", breakerMessage(world), BREAKER_RETRY_MS);
     const next = nextProvisioning(instance, now);
     const delay = next.retryAt === undefined ? 0 : Date.parse(next.retryAt) - now;
-    if (delay > 0)
-      return {
-        ...waiting(instance, delayReason(instance), delayMessage(instance), delay, {
-          provisioning: next,
-          machine: undefined,
-        }),
-      };
+    if (delay > 0) {
+      const { reason, message } = whyDelayed(instance);
+      return waiting(instance, reason, message, delay, { provisioning: next, machine: undefined });
+    }
+    if (turns.line >= CREATES_IN_LINE)
+      return waiting(instance, "Queued", "waits for its turn: many machines are being made", TURN_RETRY_MS);
     return holding(turns, signal, () => attempt(instance, next, commit, signal));
   };
 
@@ -52,6 +53,7 @@ export function createMachine(world: InstanceWorld): Create {
     const current = await store.get(instanceKind, keyOf(instance));
     if (current?.metadata.resourceVersion !== instance.metadata.resourceVersion)
       return { status: instance.status ?? {}, requeueAfterMs: SUPERSEDED_MS };
+    if (fleet.breaker.open) return waiting(instance, "BreakerOpen", breakerMessage(world), BREAKER_RETRY_MS);
     const requestedAt = timestamp(clock.now());
     const { retryAt: _done, createdAt: _former, ...rest } = next;
     const intent: Provisioning = { ...rest, requestedAt };
@@ -89,21 +91,22 @@ export function createMachine(world: InstanceWorld): Create {
     error: MachinesError,
     signal: AbortSignal,
   ): Promise<Outcome<InstanceStatus>> {
+    log.info({ instance: instance.metadata.name, class: error.class, error: error.message }, "create failed");
     if (error.class === "exists" && error.machineId !== undefined)
       return adoptNamed(instance, intent, error.machineId, signal);
-    if (error.ambiguous) {
-      await events.record(instance, "Warning", "CreateUnresolved", error.message);
-      return waiting(instance, "Resolving", `${error.message}; looking for the machine before trying again`, 0, {
+    if (error.ambiguous || error.class === "exists") {
+      await events.record(instance, "Warning", "CreateUnresolved", error.said);
+      return waiting(instance, "Resolving", `${error.said}; looking for the machine before trying again`, 0, {
         provisioning: intent,
       });
     }
     const { requestedAt: _refused, ...settled } = intent;
     if (error.class === "capacity") return noRoom(instance, settled, error);
     if (error.class === "throttled" || error.class === "down" || error.class === "conflict") {
-      return waiting(instance, "Retrying", error.message, error.retryAfterMs ?? 2000, { provisioning: settled });
+      return waiting(instance, "Retrying", error.said, error.retryAfterMs ?? 2000, { provisioning: settled });
     }
-    await events.record(instance, "Warning", "CreateRefused", error.message);
-    return later(instance, settled, "Refused", error.message, REFUSED);
+    await events.record(instance, "Warning", "CreateRefused", error.said);
+    return later(instance, settled, "Refused", error.said, REFUSED);
   }
 
   /** The name is taken: by the machine that a former call made, if it carries our uid. */
@@ -118,8 +121,7 @@ export function createMachine(world: InstanceWorld): Create {
       return waiting(instance, "Resolving", `machine ${id} has the name ${intent.machineName} and is not found`, 2000, {
         provisioning: intent,
       });
-    const owner = sighting.machine.config?.metadata?.[OWNER.uid];
-    if (owner !== instance.metadata.uid) {
+    if (ownerOf(sighting.machine) !== instance.metadata.uid) {
       const { requestedAt: _free, ...settled } = intent;
       return later(
         instance,
@@ -146,13 +148,13 @@ export function createMachine(world: InstanceWorld): Create {
         instance,
         "Warning",
         "NoCapacity",
-        `no room in ${settled.region}, trying ${following}: ${error.message}`,
+        `no room in ${settled.region}, trying ${following}: ${error.said}`,
       );
       return waiting(instance, "NoCapacity", `no room in ${settled.region}, trying ${following}`, 0, {
         provisioning: { ...settled, region: following },
       });
     }
-    await events.record(instance, "Warning", "NoCapacity", `no room in ${regions.join(", ")}: ${error.message}`);
+    await events.record(instance, "Warning", "NoCapacity", `no room in ${regions.join(", ")}: ${error.said}`);
     const again = { ...settled, region: regions[0] ?? settled.region };
     return later(instance, again, "NoCapacity", `no room in ${regions.join(", ")}; trying again by itself`, NO_ROOM);
   }
@@ -251,16 +253,8 @@ export function breakerMessage({ fleet }: InstanceWorld): string {
   return `${fleet.breaker.missing.length} machines vanished at once from Fly's answers; nothing is created or deleted until two looks agree`;
 }
 
-function delayReason(instance: Instance): string {
-  return (
-    instance.status?.conditions?.find((each) => each.type === "Provisioned" && each.status === "False")?.reason ??
-    "Retrying"
-  );
-}
-
-function delayMessage(instance: Instance): string {
-  return (
-    instance.status?.conditions?.find((each) => each.type === "Provisioned" && each.status === "False")?.message ??
-    "the last machine did not live; trying again"
-  );
+/** What the last failure said, while the next attempt waits. */
+function whyDelayed({ status }: Instance): { readonly reason: string; readonly message: string } {
+  const failure = status?.conditions?.find((each) => each.type === "Provisioned" && each.status === "False");
+  return failure ?? { reason: "Retrying", message: "the last machine did not live; trying again" };
 }

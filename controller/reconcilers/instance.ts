@@ -53,7 +53,7 @@ export function createInstanceReconciler(world: InstanceWorld): Reconciler<Insta
       return deleting(instance, machine, `waiting for Fly to destroy machine ${machine.id}`);
     } catch (error) {
       if (!(error instanceof MachinesError)) throw error;
-      return deleting(instance, machine, error.message, error.retryAfterMs ?? DELETE_RETRY_MS);
+      return deleting(instance, machine, error.said, error.retryAfterMs ?? DELETE_RETRY_MS);
     }
   }
 
@@ -83,10 +83,16 @@ export function createInstanceReconciler(world: InstanceWorld): Reconciler<Insta
     signal: AbortSignal,
   ): Promise<Outcome<InstanceStatus>> {
     const ours = Object.fromEntries(Object.values(OWNER).map((key) => [key, null]));
-    for (const { id } of [machine, ...duplicates]) {
-      await machines.patchMetadata(app, id, ours, signal);
-      fleet.release(id);
-      await events.record(instance, "Normal", "MachineReleased", `machine ${id} lives on without an owner`);
+    try {
+      for (const { id } of [machine, ...duplicates]) {
+        await machines.patchMetadata(app, id, ours, signal);
+        fleet.release(id);
+        await events.record(instance, "Normal", "MachineReleased", `machine ${id} lives on without an owner`);
+      }
+    } catch (error) {
+      if (!(error instanceof MachinesError)) throw error;
+      if (error.class === "gone") for (const { id } of [machine, ...duplicates]) fleet.touch(id);
+      return deleting(instance, machine, error.said, error.retryAfterMs ?? DELETE_RETRY_MS);
     }
     return { status: instance.status ?? {}, requeueAfterMs: 0 };
   }
