@@ -97,7 +97,7 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
       random,
       log,
       reconciler,
-      workers: 16,
+      workers: 256,
       resyncMs: 300_000,
       fatal(error) {
         throw error;

@@ -58,6 +58,8 @@ export interface FleetOptions {
   swept?(fleet: Fleet, signal: AbortSignal): Promise<void>;
 }
 
+const SETTLED_PAUSE_MS = 1000;
+
 export function createFleet(options: FleetOptions): Fleet {
   const { machines, app, controllerId, clock, log, intervalMs } = options;
   const memory = createMachineMemory();
@@ -200,6 +202,8 @@ export function createFleet(options: FleetOptions): Fleet {
   async function watchMachine(id: string, state: WaitState, signal: AbortSignal): Promise<void> {
     try {
       await machines.wait(app, id, state, FOLLOW_WAIT_MS, signal);
+      // A state that Fly calls settled and we do not know would otherwise be asked about without a pause.
+      if (state === "settled") await clock.sleep(SETTLED_PAUSE_MS, signal);
     } catch (error) {
       if (signal.aborted) return;
       log.debug({ machine: id, state, error: messageOf(error) }, "wait ended early");

@@ -59,7 +59,7 @@ function latestActivity(
 }
 
 /** It was at rest by our decision, and somebody (Fly's proxy, flyctl) has started it: that is a wish. */
-function wokenFromOutside(status: InstanceStatus | undefined, machineState: string): boolean {
+export function wokenFromOutside(status: InstanceStatus | undefined, machineState: string): boolean {
   const rested = status?.machine?.state === "suspended" || status?.machine?.state === "stopped";
   return status?.idle?.actedAt !== undefined && rested && (machineState === "started" || machineState === "starting");
 }

@@ -14,6 +14,8 @@ export interface PlanInput {
   readonly drift: Drift;
   /** What uses the machine now. */
   readonly busy: readonly string[];
+  /** An update to this very configuration was made lately, and the machine still differs. */
+  readonly tried?: boolean;
   readonly nowMs: number;
 }
 
@@ -57,7 +59,7 @@ export function planMachine(input: PlanInput): Plan {
   if (machine.state === "created") return planCreated(input);
   if (isFailed(machine)) return { do: "replace", why: `the machine is ${machine.state}` };
   if (Object.keys(drift.metadata).length > 0) return { do: "label", metadata: drift.metadata };
-  if (input.instance.status?.pending?.action === "Replace")
+  if (input.instance.status?.pending?.action === "Replace" && needsItsHost(input))
     return announced(input, replacement(input)) ?? { do: "replace", why: "the update has no room on its host" };
   if (drift.restart.length > 0) return planUpdate(input);
   return planMode(machine.state, mode);
@@ -82,6 +84,10 @@ function isFailed(machine: Machine): boolean {
 /** A stopped machine is updated where it lies; one that holds memory is announced first. */
 function planUpdate(input: PlanInput): Plan {
   const { drift, machine, mode } = input;
+  if (input.tried) {
+    const message = `${drift.restart.join(", ")} still differ after an update; trying again later`;
+    return { do: "hold", pending: { action: "Update", fields: [...drift.restart], message } };
+  }
   const update: Plan = { do: "update", fields: drift.restart, skipLaunch: mode !== "Running" };
   if (machine.state === "stopped") return update;
   const pending = {
@@ -90,6 +96,11 @@ function planUpdate(input: PlanInput): Plan {
     message: `updating ${drift.restart.join(", ")} ${erases(input)}`,
   };
   return announced(input, pending) ?? update;
+}
+
+/** What the full host could not give is still wanted. */
+function needsItsHost({ drift, mode, machine }: PlanInput): boolean {
+  return drift.restart.length > 0 || (mode === "Running" && machine.state !== "started");
 }
 
 function replacement(input: PlanInput): Omit<Pending, "announcedAt"> {
