@@ -31,7 +31,8 @@ export function kindSchema(kind: KindDef): KindSchema {
     ...members,
     ...(status ? { status: z.unknown().optional() } : {}),
   });
-  const metadataOnly = z.looseObject({ metadata: objectMeta });
+  // Named in the order that people read them in; the rest of the body is kept behind them as it comes.
+  const metadataOnly = z.looseObject({ apiVersion: z.unknown(), kind: z.unknown(), metadata: objectMeta });
   const statusOnly = z.strictObject({ status: (status ?? z.undefined()).optional() });
 
   function parseWith(schema: z.ZodType<Record<string, unknown>>, input: JsonObject, options: AdmissionOptions): Parsed {

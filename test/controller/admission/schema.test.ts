@@ -288,3 +288,12 @@ test.each([
 ])("nearest to %s is %s", (word, expected) => {
   expect(nearest(word, ["image", "memoryMb", "region"])).toBe(expected);
 });
+
+test("members are kept in the order that people read them in, whatever a write changes", async () => {
+  await door.admission.create(instanceKind, manifest("Instance", {}));
+  const labelled = await door.admission.update(instanceKind, DEFAULT_KEY, (current) => ({
+    ...current,
+    metadata: { ...current.metadata, labels: { team: "a" } },
+  }));
+  expect(Object.keys(labelled)).toEqual(["apiVersion", "kind", "metadata", "spec"]);
+});
