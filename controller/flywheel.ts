@@ -8,10 +8,11 @@ import { listen } from "../api/listen.ts";
 import { KINDS } from "../crds/kinds.ts";
 import { createAdmission } from "./admission/create-admission.ts";
 import { installBuiltIns } from "./built-ins.ts";
-import { type Config, isLoopback } from "./config.ts";
+import { type Config, ConfigError, isLoopback } from "./config.ts";
 import { startControllers } from "./controllers.ts";
 import type { Emulator } from "./emulator/emulator.ts";
 import type { Clock } from "./kernel/clock.ts";
+import { messageOf } from "./kernel/errors.ts";
 import type { Log } from "./kernel/log.ts";
 import type { Random } from "./kernel/random.ts";
 import { SHUTDOWN_MS } from "./limits.ts";
@@ -60,7 +61,7 @@ export async function startFlywheel(options: FlywheelOptions): Promise<Flywheel>
     { config, clock, random, log, version, fatal }: FlywheelOptions,
     onClose: (close: Close) => void,
   ): Promise<Flywheel> {
-    mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+    makeDataDir(config.dataDir);
     const database = await openSqlite({ file: config.databaseFile, clock, random, log });
     onClose(() => database.close());
     const { store, logs } = database;
@@ -68,7 +69,7 @@ export async function startFlywheel(options: FlywheelOptions): Promise<Flywheel>
     const metrics = createMetrics(registry);
 
     const emulator = config.fly.token === undefined ? await startLocalFly(options) : undefined;
-    if (emulator) onClose(() => emulator.close({ keepMachines: options.keepMachines ?? true }));
+    if (emulator) onClose(() => stopLocalFly(emulator, options));
     const http = undiciHttp({ clock });
     onClose(() => http.close());
     const budget = flyBudget(clock);
@@ -109,7 +110,8 @@ export async function startFlywheel(options: FlywheelOptions): Promise<Flywheel>
       execTimeoutMs: config.ssh.timeoutMs,
       ready: async () => controllers?.ready() ?? { ok: true },
     });
-    const server = await listen(app, { host: config.host, port: config.port, clock, tls: readTls(config) });
+    const { host, port } = config;
+    const server = await withPort("PORT", port, () => listen(app, { host, port, clock, tls: readTls(config) }));
     onClose(() => server.close(SHUTDOWN_MS / 3));
     return {
       url: server.url,
@@ -135,10 +137,41 @@ async function startLocalFly({ config, clock, random, log, notice }: FlywheelOpt
   ]);
   const stateDir = config.emulator.stateDir ?? join(config.dataDir, "emulator");
   const token = config.emulator.token ?? (await keptToken(stateDir));
-  const emulator = await startEmulator({ port: config.emulator.port ?? 0, stateDir, token, clock, random, log });
+  const port = config.emulator.port ?? 0;
+  const emulator = await withPort("EMULATOR_PORT", port, () =>
+    startEmulator({ port, stateDir, token, clock, random, log }),
+  );
   notice(`no FLY_API_TOKEN: machines are local processes of the emulator at ${emulator.url}`);
   if (emulator.sandbox === "plain") notice("no bubblewrap: commands of machines run on this computer with your rights");
   return emulator;
+}
+
+/** Says so when processes stay: nobody should find them later and wonder. */
+async function stopLocalFly(emulator: Emulator, { keepMachines = true, notice }: FlywheelOptions): Promise<void> {
+  const running = emulator.cloud.allMachines().filter(({ phase }) => phase === "started").length;
+  await emulator.close({ keepMachines });
+  if (!keepMachines || running === 0) return;
+  const [go, them] = running === 1 ? ["machine goes", "it"] : ["machines go", "them"];
+  notice(`${running} ${go} on running; the next start finds ${them} again`);
+}
+
+function makeDataDir(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new ConfigError(`DATA_DIR=${path}: cannot be made: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** A port that is taken is the user's to know about, by the variable that names it. */
+async function withPort<T>(variable: string, port: number, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE")) throw cause;
+    const remedy = "end what listens there, or set another; 0 takes a free one";
+    throw new ConfigError(`${variable}=${port}: the port is in use: ${remedy}`, { cause });
+  }
 }
 
 /** The machines need an app to live in; its absence is told at start rather than at the first instance. */
