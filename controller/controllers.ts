@@ -30,7 +30,7 @@ import { createJobs } from "./steps/jobs.ts";
 import { builtInRunners } from "./steps/runners.ts";
 import type { Database } from "./store/store.ts";
 import { execTransport } from "./transports/exec.ts";
-import { hostKey } from "./transports/host-key.ts";
+import { hostKeys } from "./transports/host-key.ts";
 import { createReach } from "./transports/pool.ts";
 import { readMasterSecret, readOrMakeSshKey } from "./transports/secrets.ts";
 import { sshTransport } from "./transports/ssh.ts";
@@ -66,7 +66,7 @@ export function startControllers(options: ControllersOptions): Controllers {
   const life = lifetime();
   const manager = createManager();
   const events = createEvents({ admission, clock, log });
-  const masterSecret = readMasterSecret(config.dataDir);
+  const hostKeyOf = hostKeys(readMasterSecret(config.dataDir));
   const sshKey = readOrMakeSshKey(config.ssh.keyPath, config.dataDir);
   const reach = createReach({
     clock,
@@ -74,7 +74,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     ssh: sshTransport({
       clock,
       privateKey: sshKey.privateKey,
-      hostKeyOf: (uid) => hostKey(masterSecret, uid),
+      hostKeyOf,
       readyTimeoutMs: config.ssh.timeoutMs,
     }),
     exec: execTransport({ machines, clock, random }),
@@ -102,7 +102,7 @@ export function startControllers(options: ControllersOptions): Controllers {
   });
 
   const keysOf = (uid: string) => ({
-    hostKey: hostKey(masterSecret, uid).privateKey,
+    hostKey: hostKeyOf(uid).privateKey,
     authorizedKeys: `${sshKey.publicKey}\n`,
   });
   const running = { store, admission, logs, jobs, events, clock, log, app, wake: manager.wake };

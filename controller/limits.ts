@@ -97,6 +97,9 @@ export const SSH_KEEPALIVE_MISSES = 3;
 export const SSH_CHANNELS_MAX = 8;
 export const SSH_STREAMS_MAX = 6;
 
+/** Host keys that are remembered, a KiB each; computing one again takes longer than all else that a look at a machine does. */
+export const HOST_KEYS_KEPT = 10_000;
+
 /** How long a caller that must not wait is kept waiting for a probe; it goes on without him. */
 export const PROBE_WAIT_MS = 1000;
 

@@ -1,7 +1,7 @@
 import ssh2 from "ssh2";
 import { describe, expect, test } from "vitest";
 import { ed25519KeyPair } from "../../../controller/transports/ed25519-key.ts";
-import { hostKey } from "../../../controller/transports/host-key.ts";
+import { hostKey, hostKeys } from "../../../controller/transports/host-key.ts";
 
 const MASTER = new Uint8Array(32).fill(7);
 const UID = "0b3c1a52-6c7e-4d59-8b7e-2f6a6b1c9d10";
@@ -29,6 +29,24 @@ describe("a host key", () => {
       if (parsed instanceof Error) throw parsed;
       expect(Buffer.compare(parsed.getPublicSSH(), Buffer.from(publicBlob))).toBe(0);
     }
+  });
+});
+
+describe("remembered host keys", () => {
+  test("are those that would be computed, each under its uid", () => {
+    const keyOf = hostKeys(MASTER);
+    for (const uid of [UID, "other", UID]) expect(keyOf(uid)).toEqual(hostKey(MASTER, uid));
+  });
+
+  test("are not computed again while they are in use, however many others were in use once", () => {
+    const keyOf = hostKeys(MASTER, 3);
+    const first = keyOf("a");
+    const forgotten = keyOf("b");
+    for (const uid of ["c", "d", "e"]) {
+      keyOf(uid);
+      expect(keyOf("a")).toBe(first);
+    }
+    expect(keyOf("b")).not.toBe(forgotten);
   });
 });
 
