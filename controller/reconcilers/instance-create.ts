@@ -238,6 +238,13 @@ function provisioningOf(intent: Provisioning | undefined, { name, region }: Mach
   return known;
 }
 
+/** The instance, its create call no longer in doubt if `machine` is what that made. */
+export function answered(instance: Instance, machine: Machine): Instance {
+  const { status } = instance;
+  if (!status?.provisioning) return instance;
+  return { ...instance, status: { ...status, provisioning: provisioningOf(status.provisioning, machine) } };
+}
+
 function creating(instance: Instance, intent: Provisioning, nowMs: number): InstanceStatus {
   const { machine: _former, ...status } = instance.status ?? {};
   const startup = status.startup?.requested ? status.startup : { ...status.startup, requested: timestamp(nowMs) };

@@ -5,7 +5,7 @@ import { MachinesError } from "../machines/machines.ts";
 import { type Machine, OWNER } from "../machines/wire.ts";
 import { type External, managed, type Outcome } from "../runtime/managed.ts";
 import type { Reconciler } from "../runtime/reconciler.ts";
-import { breakerMessage, createMachine } from "./instance-create.ts";
+import { answered, breakerMessage, createMachine } from "./instance-create.ts";
 import { expireWhenDue } from "./instance-expiry.ts";
 import { createObserver, type SeenMachine } from "./instance-observe.ts";
 import { deletingStatus, doubtfulStatus } from "./instance-status.ts";
@@ -36,8 +36,11 @@ export function createInstanceReconciler(world: InstanceWorld): Reconciler<Insta
     observe: observer.observe,
     create: unlessExpired(make),
     update: unlessExpired(updater.update),
-    delete: (instance, seen, signal) =>
-      instance.spec.deletionPolicy === "Orphan" ? release(instance, seen, signal) : destroy(instance, seen, signal),
+    delete(found, seen, signal) {
+      const instance = answered(found, seen.machine);
+      const end = instance.spec.deletionPolicy === "Orphan" ? release : destroy;
+      return end(instance, seen, signal);
+    },
     unknown: (instance, { message }) => doubtfulStatus(instance, "Unconfirmed", message, clock.now()),
   };
 

@@ -104,3 +104,19 @@ test("a destroyed machine that an old list still shows is not taken for the one 
   await world.gone("box", 3 * MINUTE);
   expect(world.live()).toEqual([]);
 });
+
+test("a machine that is released while its create was in doubt is released once", async () => {
+  world = await instanceWorld({
+    async between(request, send) {
+      const answer = await send();
+      if (!isCreate(request)) return answer;
+      await world.remove("box");
+      throw new Error("socket hang up");
+    },
+  });
+  await world.apply("box", { deletionPolicy: "Orphan" });
+  await world.clock.runUntil(() => world.live().length === 1, MINUTE);
+  await world.gone("box", 2 * MINUTE);
+  expect(world.live()).toHaveLength(1);
+  expect(world.calls.filter((call) => call.startsWith("PATCH") || call.endsWith("/metadata"))).toHaveLength(1);
+});
