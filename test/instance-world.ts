@@ -69,6 +69,7 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
   function run() {
     const life = lifetime();
     const log = silentLog;
+    const machines = flyMachines({ http: diesWith(life.signal, http), baseUrl: BASE, token: TOKEN, clock, random });
     const fleet: Fleet = createFleet({
       machines,
       app: APP,
@@ -161,6 +162,20 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
 
 export type TestWorld = Awaited<ReturnType<typeof instanceWorld>>;
 export type { MemoryGuests, SqliteDatabase, VirtualClock };
+
+/** Of calls that are out when the process dies, nobody hears again. */
+function diesWith(life: AbortSignal, http: Http): Http {
+  const never = new Promise<never>(() => undefined);
+  return {
+    async send(request, signal) {
+      if (life.aborted) return never;
+      const answer = await http
+        .send(request, signal)
+        .catch((error: unknown) => (life.aborted ? never : Promise.reject(error)));
+      return life.aborted ? never : answer;
+    },
+  };
+}
 
 /** Every machine answers by SSH until a test says otherwise. */
 function fakeReach(): Reach & { answers: boolean; readonly forgotten: string[] } {
