@@ -9,11 +9,18 @@ import { SHUTDOWN_MS } from "./limits.ts";
 import { createLog } from "./log.ts";
 import { VERSION } from "./version.ts";
 
+let flywheel: Flywheel | undefined;
+let stopping = false;
+
+// From the first moment: to the first process of a container a signal that it does not handle is nothing.
+process.on("SIGTERM", stop);
+process.on("SIGINT", stop);
+
 try {
   const config = readConfig(withDotEnv(process.env));
   const secrets = [config.fly.token, config.apiKey, config.emulator.token].filter((each) => each !== undefined);
   const log = createLog(config.logLevel, { secrets });
-  const flywheel = await startFlywheel({
+  flywheel = await startFlywheel({
     config,
     log,
     clock: systemClock,
@@ -25,9 +32,6 @@ try {
       process.exit(70);
     },
   });
-  // Before anybody is told that it is up: who is told may end it at once. Until here a signal kills, as any crash does.
-  process.on("SIGTERM", () => stop(flywheel));
-  process.on("SIGINT", () => stop(flywheel));
   process.stderr.write(`flywheel: listening on ${flywheel.url}\n`);
 } catch (error) {
   const message = error instanceof ConfigError || process.env.LOG_LEVEL !== "debug" ? messageOf(error) : error;
@@ -35,10 +39,9 @@ try {
   process.exit(1);
 }
 
-let stopping = false;
-
-function stop(flywheel: Flywheel): void {
-  if (stopping) process.exit(1);
+/** While it starts there is nothing to end in order: what it leaves is found again, as after any crash. */
+function stop(): void {
+  if (!flywheel || stopping) process.exit(1);
   stopping = true;
   setTimeout(() => process.exit(1), SHUTDOWN_MS).unref();
   flywheel.close().then(
