@@ -120,7 +120,7 @@ const provisioning = z.strictObject({
   region: z.string().describe("Where the machine is asked for now."),
   /** Set while the outcome of a create call is unknown. */
   requestedAt: z.string().optional().describe("When the create call whose outcome is unknown was sent."),
-  createdAt: z.string().optional().describe("When the current machine was made."),
+  createdAt: z.string().optional().describe("When the current machine was made, by our own clock."),
   failures: z.int().optional().describe("Machines that could not be made, or did not live, in a row."),
   retryAt: z.string().optional(),
 });

@@ -204,7 +204,10 @@ export function nextProvisioning(instance: Instance, nowMs: number): Provisionin
     : { ...name, failures, retryAt: timestamp(nowMs + backoffMs(SHORT_LIVED, failures - 1)) };
 }
 
-/** Status once a machine is known to be ours. */
+/**
+ * Status once a machine is known to be ours. Its age is counted by our own clock, from when we came to know it: Fly's is
+ * another one, and where the two are minutes apart every new machine would look like one that is stuck.
+ */
 export function adopted(
   instance: Instance,
   intent: Provisioning | undefined,
@@ -218,7 +221,7 @@ export function adopted(
     { ...instance, status },
     machine,
     {
-      provisioning: { ...rest, region: machine.region, createdAt: machine.created_at ?? timestamp(nowMs) },
+      provisioning: { ...rest, region: machine.region, createdAt: timestamp(nowMs) },
       startup: { ...startup, ...(!startup?.created && { created: timestamp(nowMs) }) },
     },
     nowMs,

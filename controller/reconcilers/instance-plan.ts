@@ -70,8 +70,9 @@ export function isHostUnknown(machine: Machine): boolean {
 }
 
 /** `created` means that Fly prepares it, or that it was asked to stay so; both end, or it is stuck. */
-function planCreated({ machine, mode, nowMs }: PlanInput): Plan {
-  const age = machine.created_at === undefined ? 0 : nowMs - Date.parse(machine.created_at);
+function planCreated({ instance, mode, nowMs }: PlanInput): Plan {
+  const since = instance.status?.provisioning?.createdAt;
+  const age = since === undefined ? 0 : nowMs - Date.parse(since);
   if (age > CREATED_DEADLINE_MS)
     return { do: "replace", why: `Fly left the machine in created for ${Math.round(age / 1000)} s` };
   return { do: "follow", state: mode === "Running" ? "started" : "settled" };

@@ -11,6 +11,10 @@ const announcedImage: InstanceStatus = {
   pending: { action: "Update", fields: ["image"], message: "updating image", announcedAt: START },
 };
 
+const madeAtStart: InstanceStatus = {
+  provisioning: { incarnation: 1, machineName: "fw-1", region: "iad", createdAt: START },
+};
+
 interface Case {
   readonly reason: string;
   readonly machine?: Partial<Machine>;
@@ -53,8 +57,15 @@ const cases: readonly Case[] = [
   {
     reason: "created for too long is stuck",
     machine: { state: "created" },
+    status: madeAtStart,
     afterMs: 301_000,
     expected: { do: "replace" },
+  },
+  {
+    reason: "a machine is not stuck only because Fly's clock is behind ours",
+    machine: { state: "created", created_at: "2025-12-31T23:50:00Z" },
+    status: madeAtStart,
+    expected: { do: "follow", state: "started" },
   },
   { reason: "a failed machine never starts again", machine: { state: "failed" }, expected: { do: "replace" } },
   { reason: "a stopped machine that should run is started", machine: { state: "stopped" }, expected: { do: "start" } },
