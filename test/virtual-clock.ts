@@ -10,6 +10,8 @@ export interface VirtualClock extends Clock {
   runUntil(condition: () => boolean | Promise<boolean>, maxMs?: number): Promise<void>;
   /** Runs what is runnable now, without letting time pass. */
   settle(): Promise<void>;
+  /** Calls back in a later turn, as setImmediate does, but where `settle` sees it: it need not guess how long to wait. */
+  schedule(callback: () => void): void;
   /** How many sleep now. */
   readonly sleepers: number;
 }
@@ -23,7 +25,9 @@ const START_MS = Date.UTC(2026, 0, 1);
 /** Turns of the event loop that count as "all that was runnable": longer than any chain of writes a test sets off. */
 const SETTLE_TURNS = 25;
 
-export function virtualClock(startMs = START_MS): VirtualClock {
+/** `settleTurns` may be small where every later turn is asked for with `schedule`; each call of it begins the count anew. */
+export function virtualClock(startMs = START_MS, settleTurns = SETTLE_TURNS): VirtualClock {
+  let scheduled: (() => void)[] = [];
   const queue = heap<Sleeper>();
   let elapsedMs = 0;
   let sleepers = 0;
@@ -55,7 +59,14 @@ export function virtualClock(startMs = START_MS): VirtualClock {
   }
 
   async function settle(): Promise<void> {
-    for (let turn = 0; turn < SETTLE_TURNS; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < settleTurns; turn += 1) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      if (scheduled.length === 0) continue;
+      const callbacks = scheduled;
+      scheduled = [];
+      for (const callback of callbacks) callback();
+      turn = -1;
+    }
   }
 
   async function advance(ms: number): Promise<void> {
@@ -89,6 +100,7 @@ export function virtualClock(startMs = START_MS): VirtualClock {
     advance,
     runUntil,
     settle,
+    schedule: (callback) => void scheduled.push(callback),
     get sleepers() {
       return sleepers;
     },

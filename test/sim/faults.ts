@@ -1,0 +1,181 @@
+// What goes wrong, as ratios: per call for what happens to a call, per user operation for what befalls machines, hosts, Fly
+// and the process. All of it ends when the storm is over.
+
+import type { Clock } from "../../controller/kernel/clock.ts";
+import type { Http, HttpRequest, HttpResponse } from "../../controller/kernel/http.ts";
+import type { Random } from "../../controller/kernel/random.ts";
+import type { Trace } from "./trace.ts";
+
+/** Shares of the calls to Fly. */
+export interface CallRatios {
+  readonly replyLost: number;
+  readonly refused: number;
+  readonly throttled: number;
+  readonly slow: number;
+  readonly truncated: number;
+  readonly staleList: number;
+  readonly emptyList: number;
+}
+
+export interface Ratios {
+  readonly call: CallRatios;
+  /** Per effect of the process, twice: it dies right before it, or after it and before its reply. */
+  readonly crash: number;
+  /** Per command to a machine, before and after. */
+  readonly wire: number;
+  /** Per user operation: one of the blows of `blows.ts`. */
+  readonly blow: number;
+}
+
+export const CALM: Ratios = {
+  call: { replyLost: 0, refused: 0, throttled: 0, slow: 0, truncated: 0, staleList: 0, emptyList: 0 },
+  crash: 0,
+  wire: 0,
+  blow: 0,
+};
+
+export const STORM: Ratios = {
+  call: {
+    replyLost: 0.04,
+    refused: 0.05,
+    throttled: 0.02,
+    slow: 0.03,
+    truncated: 0.02,
+    staleList: 0.05,
+    emptyList: 0.02,
+  },
+  crash: 0.001,
+  wire: 0.03,
+  blow: 0.15,
+};
+
+interface ErrorAnswer {
+  readonly status: number;
+  readonly body: string;
+  /** Only these calls are answered so. */
+  readonly to?: RegExp;
+}
+
+const json = (error: string, status?: string) => JSON.stringify({ error, status });
+
+/** Answers of calls that had no effect, as Fly and what stands before it were seen to give them. */
+const ERRORS: readonly ErrorAnswer[] = [
+  { status: 408, body: json("deadline_exceeded: context deadline exceeded") },
+  { status: 500, body: json("internal server error") },
+  { status: 502, body: "<html><body>502 Bad Gateway</body></html>" },
+  { status: 503, body: json("unavailable: try again") },
+  { status: 504, body: "upstream request timeout" },
+  {
+    status: 409,
+    body: json("aborted: could not reserve resource for machine: insufficient memory available"),
+    to: /^(POST create|POST update|POST start)/,
+  },
+  { status: 412, body: json("failed_precondition: machine still active, refusing to start"), to: /^POST start/ },
+  { status: 400, body: json("could not find a candidate host: no capacity"), to: /^POST create/ },
+  { status: 422, body: json("insufficient resources available", "insufficient_capacity"), to: /^POST create/ },
+  { status: 403, body: json("organization is over the allowed quota of machines"), to: /^POST create/ },
+];
+
+export interface FaultyHttpOptions {
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly trace: Trace;
+  ratios(): CallRatios;
+  /** An answer that Fly itself gave, before anything here spoils it. */
+  answered(action: string, status: number): void;
+}
+
+/** How old a list may be that is shown again. */
+const STALE_MS = 20_000;
+const SLOW_MAX_MS = 45_000;
+
+export function faultyHttp(options: FaultyHttpOptions): Http {
+  const { http, clock, random, trace } = options;
+  const lists = new Map<string, { readonly atMs: number; readonly response: HttpResponse }>();
+
+  async function send(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+    const action = actionOf(request);
+    const ratios = options.ratios();
+    const strikes = (ratio: number) => ratio > 0 && random.next() < ratio;
+    const note = (what: string) => trace.add(`fly  ${action} -> ${what}`);
+    if (strikes(ratios.refused)) {
+      const fitting = ERRORS.filter(({ to }) => to === undefined || to.test(action));
+      const error = pick(random, fitting);
+      note(`${error.status} (injected)`);
+      return answerOf(error.status, error.body);
+    }
+    if (strikes(ratios.throttled)) {
+      note("429 (injected)");
+      const headers = random.next() < 0.5 ? { "retry-after": "2" } : {};
+      return { ...answerOf(429, json("rate limit exceeded")), headers };
+    }
+    const response = await http.send(request, signal);
+    options.answered(action, response.status);
+    note(String(response.status));
+    if (action.startsWith("GET list")) return listed(request, response, strikes, ratios, note);
+    if (strikes(ratios.replyLost)) {
+      note("reply lost");
+      throw new Error("socket hang up");
+    }
+    if (strikes(ratios.truncated)) {
+      note("reply cut off");
+      return { ...response, body: response.body.slice(0, Math.floor(response.body.length * random.next())) };
+    }
+    if (strikes(ratios.slow)) {
+      note("reply slow");
+      await clock.sleep(random.next() * SLOW_MAX_MS, signal);
+    }
+    return response;
+  }
+
+  function listed(
+    { url }: HttpRequest,
+    response: HttpResponse,
+    strikes: (ratio: number) => boolean,
+    ratios: CallRatios,
+    note: (what: string) => void,
+  ): HttpResponse {
+    const before = lists.get(url);
+    const now = clock.monotonic();
+    if (before && now - before.atMs < STALE_MS && strikes(ratios.staleList)) {
+      note(`shown as ${Math.round(now - before.atMs)} ms ago`);
+      return before.response;
+    }
+    if (response.status !== 200) return response;
+    lists.set(url, { atMs: now, response });
+    if (!strikes(ratios.emptyList)) return response;
+    note("shown empty");
+    return { ...response, body: "[]" };
+  }
+
+  return { send };
+}
+
+/** `POST create`, `GET list`, `GET get 148e…`: what a call does, and to what. */
+export function actionOf({ method, url }: HttpRequest): string {
+  const { pathname, searchParams } = new URL(url);
+  const [id, verb, ...rest] = pathname
+    .replace(/^\/v1\/apps\/?/, "")
+    .split("/")
+    .slice(2);
+  if (id === undefined) return method === "GET" && !pathname.endsWith("/machines") ? "GET app" : listOrCreate();
+  if (verb === undefined)
+    return `${method} ${{ GET: "get", POST: "update", DELETE: "destroy" }[String(method)] ?? "?"} ${id}`;
+  return `${method} ${verb} ${id} ${rest.join("/")}`.trim();
+
+  function listOrCreate(): string {
+    if (method !== "GET") return pathname.endsWith("/machines") ? `${method} create` : `${method} app`;
+    return searchParams.get("include_deleted") === "true" ? "GET list all" : "GET list";
+  }
+}
+
+function answerOf(status: number, body: string): HttpResponse {
+  return { status, headers: {}, body };
+}
+
+export function pick<T>(random: Random, from: readonly T[]): T {
+  const picked = from[Math.floor(random.next() * from.length)];
+  if (picked === undefined) throw new Error("nothing to pick from");
+  return picked;
+}

@@ -1,0 +1,241 @@
+// What must hold after every event, whatever goes wrong. The names are those of README.md. Each check looks at what is
+// true (the database's history, the cloud's records, what began on the machines), not at what the controller believes.
+import type { MachineRecord } from "../../controller/emulator/machine-record.ts";
+import { OWNER } from "../../controller/machines/wire.ts";
+import type { Instance } from "../../crds/instance.ts";
+import { type AnyResource, findCondition } from "../../crds/resource.ts";
+import type { WorkflowRun } from "../../crds/workflow-run.ts";
+import type { BegunJob } from "./jobs-on-machines.ts";
+
+export interface HistoryRow {
+  readonly revision: number;
+  readonly type: "ADDED" | "MODIFIED" | "DELETED";
+  readonly kind: string;
+  readonly name: string;
+  readonly body: string;
+}
+
+export interface InvariantOptions {
+  nowMs(): number;
+  /** The first violation ends the simulation. */
+  violated(what: string): void;
+}
+
+/** How long two machines of one uid may live side by side: the sweep that shows both, and the call that ends one. */
+export const DOUBLE_MAX_MS = 90_000;
+/** After a start the process knows nothing of what its former life has used up of Fly's limits. */
+const AFTER_START_MS = 20_000;
+/** Held by whatever must not be shown. */
+export const SECRET = "s3cr3t";
+
+interface Shown {
+  readonly kind: string;
+  readonly object: AnyResource & {
+    readonly spec?: unknown;
+    readonly status?: { readonly observedGeneration?: number };
+  };
+  readonly specText: string;
+}
+
+export interface Invariants {
+  committed(row: HistoryRow): void;
+  machineChanged(record: MachineRecord): void;
+  began(job: BegunJob): void;
+  exited(job: BegunJob, exitCode: number): void;
+  answered(action: string, status: number): void;
+  started(): void;
+  logged(line: string): void;
+  /** Objects that exist, by uid. */
+  readonly objects: ReadonlyMap<string, AnyResource>;
+  /** Calls that Fly took and that were no reads. */
+  readonly mutations: number;
+  /** Time has passed: what may last only so long is looked at again. */
+  tick(): void;
+}
+
+export function createInvariants({ nowMs, violated }: InvariantOptions): Invariants {
+  const objects = new Map<string, AnyResource>();
+  const shown = new Map<string, Shown>();
+  const machines = new Map<string, { readonly uid: string; readonly live: boolean }>();
+  const doubledSince = new Map<string, number>();
+  const begun = new Set<string>();
+  const succeeded = new Set<string>();
+  let revision = 0;
+  let startedMs = 0;
+  let mutations = 0;
+
+  function committed(row: HistoryRow): void {
+    if (row.revision !== revision + 1) violated(`S10 revision ${row.revision} follows ${revision}`);
+    revision = row.revision;
+    if (row.body.includes(SECRET)) secretsOf(row);
+    const object: Shown["object"] = JSON.parse(row.body); // stored text is an object
+    const { uid, resourceVersion, generation } = object.metadata;
+    if (resourceVersion !== String(row.revision))
+      violated(`S10 ${row.kind} ${row.name} has revision ${resourceVersion}`);
+    const specText = JSON.stringify(object.spec) ?? "";
+    const before = shown.get(uid);
+    if (before) transition(row, before, object, specText);
+    if ((object.status?.observedGeneration ?? 0) > generation)
+      violated(`S9 ${row.kind} ${row.name} observed the future`);
+    if (row.type === "DELETED") {
+      objects.delete(uid);
+      shown.delete(uid);
+    } else {
+      objects.set(uid, object);
+      shown.set(uid, { kind: row.kind, object, specText });
+    }
+  }
+
+  function transition(row: HistoryRow, before: Shown, object: Shown["object"], specText: string): void {
+    const what = `${row.kind} ${row.name}`;
+    const generations = object.metadata.generation - before.object.metadata.generation;
+    const changed = specText !== before.specText ? 1 : 0;
+    if (row.type !== "DELETED" && object.spec !== undefined && generations !== changed && !isMarked(before, object)) {
+      violated(`S9 ${what}: generation moved by ${generations} while the spec ${changed ? "changed" : "stayed"}`);
+    }
+    const observed = object.status?.observedGeneration ?? 0;
+    if (observed < (before.object.status?.observedGeneration ?? 0))
+      violated(`S9 ${what}: observedGeneration went back`);
+    if (before.object.metadata.deletionTimestamp && !object.metadata.deletionTimestamp)
+      violated(`S9 ${what} came back`);
+    if (object.kind === "WorkflowRun") stepsOf(what, before.object as WorkflowRun, object as WorkflowRun); // by its kind
+  }
+
+  /** Kubernetes moves the generation when a deletion is marked. */
+  function isMarked(before: Shown, object: Shown["object"]): boolean {
+    return object.metadata.deletionTimestamp !== undefined && before.object.metadata.deletionTimestamp === undefined;
+  }
+
+  function stepsOf(what: string, before: WorkflowRun, after: WorkflowRun): void {
+    const verdict = findCondition(before, "Succeeded")?.status;
+    if (verdict && verdict !== "Unknown" && findCondition(after, "Succeeded")?.status !== verdict) {
+      violated(`S4 ${what} was over (${verdict}) and is ${findCondition(after, "Succeeded")?.status}`);
+    }
+    const steps = new Map(after.status?.steps?.map((step) => [step.name, step]));
+    for (const step of before.status?.steps ?? []) {
+      const now = steps.get(step.name);
+      const final = step.state !== "Pending" && step.state !== "Running";
+      if (final && (now?.state !== step.state || now.attempts !== step.attempts)) {
+        violated(`S4 ${what}: step ${step.name} was ${step.state} and is ${now?.state}`);
+      }
+      if ((now?.attempts ?? 0) < step.attempts) violated(`S4 ${what}: step ${step.name} forgot an attempt`);
+    }
+  }
+
+  /** Parameters are shown where the user has put them; nothing else may repeat them, and nothing at all the host key. */
+  function secretsOf(row: HistoryRow): void {
+    const { spec: _own, status, ...rest } = JSON.parse(row.body);
+    const { parameters: _given, definition: _copy, ...told } = status ?? {};
+    if (JSON.stringify([rest, told]).includes(SECRET) || row.body.includes(`${SECRET}-host-key`)) {
+      violated(`S12 a secret is in ${row.kind} ${row.name}`);
+    }
+  }
+
+  function machineChanged(record: MachineRecord): void {
+    const uid = record.config.metadata?.[OWNER.uid] ?? "";
+    const live = record.phase !== "destroyed" && record.phase !== "destroying";
+    machines.set(record.id, { uid, live });
+    if (uid === "") return;
+    const count = [...machines.values()].filter((each) => each.live && each.uid === uid).length;
+    if (count < 2) doubledSince.delete(uid);
+    else if (!doubledSince.has(uid)) doubledSince.set(uid, nowMs());
+  }
+
+  function tick(): void {
+    for (const [uid, sinceMs] of doubledSince) {
+      if (nowMs() - sinceMs > DOUBLE_MAX_MS) violated(`S1 two machines of ${uid} live since ${sinceMs} ms`);
+    }
+  }
+
+  function began({ key, machineId }: BegunJob): void {
+    const id = `${key.run}/${key.step}/${key.attempt}`;
+    if (begun.has(id)) violated(`S4 attempt ${id} began a second time, on ${machineId}`);
+    begun.add(id);
+    const owner = objects.get(key.run);
+    if (owner?.kind === "Execution") return;
+    if (!owner) {
+      violated(`S4 attempt ${id} began for a run that does not exist`);
+      return;
+    }
+    const { status } = owner as WorkflowRun; // the only other owner of attempts
+    const step = status?.steps?.find((each) => each.name === key.step);
+    if (step?.state !== "Running" || step.attempts !== key.attempt) {
+      violated(`S4 attempt ${id} began while its step is ${step?.state}, attempt ${step?.attempts}`);
+    }
+    const definition = status?.definition?.spec.steps.find((each) => each.name === key.step);
+    for (const dependency of definition?.dependsOn ?? []) {
+      if (!succeeded.has(`${key.run}/${dependency}`)) violated(`S5 ${id} began before ${dependency} had succeeded`);
+    }
+  }
+
+  return {
+    objects,
+    committed,
+    machineChanged,
+    began,
+    tick,
+    exited({ key }, exitCode) {
+      if (exitCode === 0) succeeded.add(`${key.run}/${key.step}`);
+    },
+    answered(action, status) {
+      if (!action.startsWith("GET") && status < 300) mutations += 1;
+      if (status === 429 && nowMs() - startedMs > AFTER_START_MS) violated(`S13 Fly had to answer 429 to ${action}`);
+    },
+    started() {
+      startedMs = nowMs();
+    },
+    logged(line) {
+      if (line.includes(SECRET)) violated(`S12 a secret is in the log: ${line.slice(0, 200)}`);
+    },
+    get mutations() {
+      return mutations;
+    },
+  };
+}
+
+/** What keeps the system from being at its end, in words; empty when nothing does. */
+export function unsettled(objects: Iterable<AnyResource>, records: readonly MachineRecord[]): readonly string[] {
+  const all = [...objects];
+  const instances = all.filter((each): each is Instance => each.kind === "Instance");
+  return [
+    ...all
+      .filter((each) => each.metadata.deletionTimestamp)
+      .map((each) => `L2 ${each.kind} ${each.metadata.name} is still being deleted`),
+    ...instances.flatMap((each) => unsettledInstance(each, records)),
+    ...all.flatMap(unfinished),
+    ...records.flatMap((record) => unowned(record, instances)),
+  ];
+}
+
+function unsettledInstance(instance: Instance, records: readonly MachineRecord[]): readonly string[] {
+  const { name, uid, generation } = instance.metadata;
+  const ready = findCondition(instance, "Ready");
+  const mode = instance.status?.effectiveMode ?? instance.spec.operatingMode;
+  const says = `${ready?.status} ${ready?.reason} (${ready?.message})`;
+  const own = records.filter((each) => isLive(each) && each.config.metadata?.[OWNER.uid] === uid);
+  if (own.length !== 1) return [`S1 instance ${name} has ${own.length} machines; it says ${says}`];
+  if (own[0]?.id !== instance.status?.machine?.id)
+    return [`L1 instance ${name} does not know its machine; it says ${says}`];
+  const settled = mode === "Running" ? ready?.status === "True" : [mode, "Idle"].includes(ready?.reason ?? "");
+  if (settled && ready?.observedGeneration === generation) return [];
+  return [`L1 instance ${name} should be ${mode} and says ${says}`];
+}
+
+function unfinished(object: AnyResource): readonly string[] {
+  if (object.kind === "Execution") {
+    const state = (object as { status?: { state?: string } }).status?.state; // by its kind
+    return state !== undefined && state !== "Running" ? [] : [`L3 execution ${object.metadata.name} is ${state}`];
+  }
+  if (object.kind !== "WorkflowRun") return [];
+  const verdict = findCondition(object as WorkflowRun, "Succeeded"); // by its kind
+  if (verdict && verdict.status !== "Unknown") return [];
+  return [`L3 run ${object.metadata.name} has not ended: ${verdict?.reason} (${verdict?.message})`];
+}
+
+function unowned(record: MachineRecord, instances: readonly Instance[]): readonly string[] {
+  const uid = record.config.metadata?.[OWNER.uid];
+  if (!isLive(record) || uid === undefined || instances.some((each) => each.metadata.uid === uid)) return [];
+  return [`S2 machine ${record.id} (${record.phase}) belongs to ${uid}, which does not exist`];
+}
+
+const isLive = ({ phase }: MachineRecord) => phase !== "destroyed" && phase !== "destroying";

@@ -1,0 +1,154 @@
+// The program as it runs in production, inside one life: API, admission, store on the database that outlives it, and the
+// control loops. Every effect it has on the outside passes here, and may be the last one.
+import { Registry } from "prom-client";
+import { createApi } from "../../api/app.ts";
+import { createAdmission } from "../../controller/admission/create-admission.ts";
+import { ensureDefaultNamespace } from "../../controller/admission/namespace-rules.ts";
+import { startControlLoops } from "../../controller/control-loops.ts";
+import type { Clock } from "../../controller/kernel/clock.ts";
+import type { Http } from "../../controller/kernel/http.ts";
+import type { Log } from "../../controller/kernel/log.ts";
+import type { Random } from "../../controller/kernel/random.ts";
+import { flyMachines } from "../../controller/machines/client.ts";
+import { databaseOn } from "../../controller/store/sqlite.ts";
+import type { SqliteFile } from "../../controller/store/sqlite-file.ts";
+import type { Store } from "../../controller/store/store.ts";
+import { createReach } from "../../controller/transports/pool.ts";
+import type { Transport } from "../../controller/transports/transport.ts";
+import { KINDS } from "../../crds/kinds.ts";
+import { createLife, type Life, never } from "./life.ts";
+import { simRunners, type Wires } from "./transport.ts";
+
+export const APP = "workers";
+export const TOKEN = "token";
+export const BASE = "http://127.0.0.1:4280";
+const DEFAULTS = { region: "iad", image: "ubuntu:22.04", size: "shared-cpu-1x", memoryMb: 256 };
+
+/** Shorter than in production, so that ten of them are simulated in minutes. */
+export const RESYNC_MS = 60_000;
+const OBSERVE_MS = 5_000;
+const WORKERS = 16;
+
+export interface Outside {
+  readonly file: SqliteFile;
+  readonly clock: Clock & { schedule(callback: () => void): void };
+  readonly random: Random;
+  readonly http: Http;
+  readonly wires: Wires;
+  readonly log: Log;
+  skewMs(): number;
+  /** Whether the process dies at this point. */
+  dies(effect: string, when: "before" | "after"): boolean;
+  /** A transaction is durable. */
+  committed(): void;
+  keysOf(uid: string): { readonly hostKey: string; readonly authorizedKeys: string };
+  /** Sees, and may replace, the store that the controllers write through. */
+  controllersStore(store: Store): Store;
+  fatal(error: Error): void;
+}
+
+export interface Process {
+  readonly life: Life;
+  /** The answer of the API; undefined when the process died before it had given one. */
+  request(method: string, path: string, body?: unknown): Promise<Response | undefined>;
+}
+
+export function startProcess(outside: Outside): Process {
+  const { file, random, log, fatal } = outside;
+  const life = createLife();
+  const clock = life.clock(outside.clock, outside.skewMs);
+
+  function dies(effect: string, when: "before" | "after"): boolean {
+    if (!life.dead && outside.dies(effect, when)) life.kill();
+    return life.dead;
+  }
+
+  function effect<T>(name: string, act: () => Promise<T>): Promise<T> {
+    if (life.dead || dies(name, "before")) return never();
+    return life.reply(
+      act().finally(() => {
+        dies(name, "after");
+      }),
+    );
+  }
+
+  const { store, logs } = databaseOn(file, {
+    clock,
+    random,
+    log,
+    schedule: (flush) =>
+      outside.clock.schedule(() => {
+        if (life.dead || dies("commit", "before")) return;
+        flush();
+        outside.committed();
+        dies("commit", "after");
+      }),
+  });
+  const http: Http = { send: (request, signal) => effect("call", () => outside.http.send(request, signal)) };
+  const wire = (transport: Transport): Transport => ({
+    name: transport.name,
+    connect: async (target, signal) => {
+      const connection = await effect("connect", () => transport.connect(target, signal));
+      return {
+        transport: connection.transport,
+        get alive() {
+          return connection.alive;
+        },
+        run: (...args) => effect("command", () => connection.run(...args)),
+        close: () => connection.close(),
+      };
+    },
+  });
+
+  const machines = flyMachines({ http, baseUrl: BASE, token: TOKEN, clock, random, log });
+  const admission = createAdmission({ store, kinds: KINDS, defaults: DEFAULTS, random });
+  const controllersStore = outside.controllersStore(store);
+  const begin = async () => {
+    await ensureDefaultNamespace(admission);
+    startControlLoops({
+      database: { store: controllersStore, logs },
+      admission: createAdmission({ store: controllersStore, kinds: KINDS, defaults: DEFAULTS, random }),
+      machines,
+      reach: createReach({ clock, log, ssh: wire(outside.wires.ssh), exec: wire(outside.wires.exec) }),
+      runners: simRunners,
+      keysOf: outside.keysOf,
+      clock,
+      random,
+      log,
+      app: APP,
+      observeIntervalMs: OBSERVE_MS,
+      resyncMs: RESYNC_MS,
+      workers: WORKERS,
+      orphans: { policy: "Report" },
+      fatal,
+    });
+  };
+  begin().catch(fatal);
+  const api = createApi({
+    store,
+    logs,
+    admission,
+    kinds: KINDS,
+    clock,
+    random,
+    log,
+    metrics: new Registry(),
+    version: "0.0.0",
+    loopback: true,
+    execTimeoutMs: 30_000,
+    ready: async () => ({ ok: true }),
+    fatal,
+  });
+
+  async function request(method: string, path: string, body?: unknown): Promise<Response | undefined> {
+    if (life.dead) return undefined;
+    const text = body === undefined ? {} : { body: new TextEncoder().encode(JSON.stringify(body)) };
+    const response = await Promise.race([
+      life.reply(Promise.resolve(api.request(path, { method, ...text }))),
+      life.ended,
+    ]);
+    return response === "killed" ? undefined : response;
+  }
+
+  return { life, request };
+}

@@ -1,0 +1,86 @@
+// One seed from its beginning to its verdict: users work in a storm, then everything heals, and then the system has so
+// long to come to rest and stays there.
+import { heal } from "./blows.ts";
+import { CALM, STORM } from "./faults.ts";
+import { unsettled } from "./invariants.ts";
+import { RESYNC_MS } from "./process.ts";
+import { firstOperations, nextOperations } from "./workload.ts";
+import { simWorld, type World } from "./world.ts";
+
+export interface Verdict {
+  readonly seed: number;
+  readonly hash: string;
+  readonly violations: readonly string[];
+  readonly lines: readonly string[];
+}
+
+export interface SimulateOptions {
+  readonly operations?: number;
+  /** Each line of the trace, as it happens. */
+  readonly seen?: (line: string) => void;
+}
+
+export const OPERATIONS = 200;
+/** Between two operations, at most. */
+const PAUSE_MAX_MS = 6000;
+/** After the healing: what is longest is a run that waits a quarter of an hour for its instance, and its retries. */
+const REST_WITHIN_MS = 60 * 60_000;
+const REST_STEP_MS = 10_000;
+const RESYNCS = 10;
+
+export async function simulate(seed: number, options: SimulateOptions = {}): Promise<Verdict> {
+  const world = simWorld(seed, options.seen);
+  try {
+    await storm(world, options.operations ?? OPERATIONS);
+    if (world.violations.length === 0) await calm(world);
+    if (world.violations.length === 0) await rest(world);
+  } finally {
+    world.close();
+  }
+  return { seed, hash: world.trace.hash(), violations: world.violations, lines: world.trace.lines };
+}
+
+async function storm(world: World, operations: number): Promise<void> {
+  const { random, clock } = world;
+  world.start();
+  await clock.settle();
+  for (const operation of firstOperations(random)) void world.operate(operation);
+  world.ratios = STORM;
+  for (let serial = 0; serial < operations && world.violations.length === 0; ) {
+    for (const operation of nextOperations(random, serial)) {
+      void world.operate(operation);
+      serial += 1;
+    }
+    world.strike();
+    await clock.advance(random.next() ** 2 * PAUSE_MAX_MS);
+    world.invariants.tick();
+  }
+}
+
+/** Everything heals; in bounded time everything is as it should be. */
+async function calm(world: World): Promise<void> {
+  world.trace.add("calm");
+  world.ratios = CALM;
+  heal(world);
+  const untilMs = world.clock.monotonic() + REST_WITHIN_MS;
+  for (;;) {
+    await world.clock.advance(REST_STEP_MS);
+    world.invariants.tick();
+    const left = unsettled(world.invariants.objects.values(), world.machines());
+    if ((left.length === 0 && world.alive) || world.violations.length > 0) return;
+    if (world.clock.monotonic() < untilMs) continue;
+    world.violations.push(...left);
+    return;
+  }
+}
+
+/** Nothing is left to do, so nothing is done. */
+async function rest(world: World): Promise<void> {
+  world.trace.add("rest");
+  // What was decided just now is still written: one resync, and the wait for Fly that a change set off.
+  await world.clock.advance(2 * RESYNC_MS);
+  const [revision, mutations] = [world.revision(), world.invariants.mutations];
+  await world.clock.advance(RESYNCS * RESYNC_MS * 1.1);
+  if (world.revision() !== revision) world.violations.push(`L1 ${world.revision() - revision} writes at rest`);
+  if (world.invariants.mutations !== mutations) world.violations.push("L1 Fly was asked for changes at rest");
+}

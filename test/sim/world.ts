@@ -1,0 +1,245 @@
+// One simulated world: a cloud without processes, machines whose jobs are records, a database in memory, and a program
+// that is started, killed and started again. One clock, one random: a seed says everything that will happen.
+import { emulatorApi, emulatorHttp } from "../../controller/emulator/api.ts";
+import { Cloud } from "../../controller/emulator/cloud.ts";
+import type { KnobChanges } from "../../controller/emulator/knobs.ts";
+import type { MachineRecord } from "../../controller/emulator/machine-record.ts";
+import { memoryGuests } from "../../controller/emulator/memory-guests.ts";
+import { noStateStore } from "../../controller/emulator/state-store.ts";
+import { jsonEqual } from "../../controller/kernel/json.ts";
+import type { Log } from "../../controller/kernel/log.ts";
+import { seededRandom } from "../../controller/kernel/random.ts";
+import { openFile } from "../../controller/store/sqlite-file.ts";
+import type { Store } from "../../controller/store/store.ts";
+import type { Condition } from "../../crds/resource.ts";
+import { virtualClock } from "../virtual-clock.ts";
+import { type Struck, strike } from "./blows.ts";
+import { CALM, faultyHttp, pick, type Ratios } from "./faults.ts";
+import { createInvariants, type HistoryRow, SECRET } from "./invariants.ts";
+import { jobsOnMachines } from "./jobs-on-machines.ts";
+import { APP, type Process, startProcess, TOKEN } from "./process.ts";
+import { createTrace } from "./trace.ts";
+import { createWires } from "./transport.ts";
+import type { Operation } from "./workload.ts";
+
+/** Turns without anything scheduled after which nothing is runnable: the bodies of requests take more than one. */
+const SETTLE_TURNS = 2;
+const RESTART_MAX_MS = 15_000;
+
+export type World = ReturnType<typeof simWorld>;
+
+export function simWorld(seed: number, seen?: (line: string) => void) {
+  const random = seededRandom(seed);
+  const clock = virtualClock(undefined, SETTLE_TURNS);
+  const violations: string[] = [];
+  const trace = createTrace(() => clock.monotonic(), seen);
+  const invariants = createInvariants({
+    nowMs: () => clock.monotonic(),
+    violated(what) {
+      violations.push(what);
+      trace.add(`VIOLATION ${what}`);
+    },
+  });
+  let ratios: Ratios = CALM;
+  let skewMs = 0;
+  const strikes = (ratio: number) => ratio > 0 && random.next() < ratio;
+
+  const memory = memoryGuests();
+  const jobs = jobsOnMachines(memory, clock, {
+    began(job) {
+      trace.add(`job  ${job.key.run}/${job.key.step}/${job.key.attempt} begins on ${job.machineId}`);
+      invariants.began(job);
+    },
+    exited(job, code) {
+      trace.add(`job  ${job.key.run}/${job.key.step}/${job.key.attempt} exits ${code}`);
+      invariants.exited(job, code);
+    },
+  });
+  const cloud = new Cloud({
+    clock,
+    random,
+    guests: jobs.guests,
+    knobs: knobsFor(random.next()),
+    state: {
+      ...noStateStore,
+      save: async (kind, _id, value) => (kind === "machines" ? machineSaved(value as MachineRecord) : undefined),
+    }, // machines are saved as records
+  });
+  cloud.apps.create({ name: APP, organization: "personal" });
+  const phases = new Map<string, string>();
+
+  function machineSaved(record: MachineRecord): void {
+    if (phases.get(record.id) !== record.phase) trace.add(`cloud ${record.id} (${record.name}) is ${record.phase}`);
+    phases.set(record.id, record.phase);
+    invariants.machineChanged(record);
+  }
+
+  const http = faultyHttp({
+    http: emulatorHttp(emulatorApi(cloud, { token: TOKEN })),
+    clock,
+    random,
+    trace,
+    ratios: () => ratios.call,
+    answered: invariants.answered,
+  });
+  const wires = createWires({
+    cloud,
+    jobs,
+    clock,
+    trace,
+    spoils: () => (strikes(ratios.wire) ? pick(random, ["before", "after"] as const) : undefined),
+  });
+
+  const file = openFile(":memory:");
+  let newest = 0;
+  const history = () =>
+    file.db.prepare<[number], HistoryRow>(
+      "select revision, type, kind, name, body from history where revision > ? order by revision",
+    );
+  let after: ReturnType<typeof history> | undefined;
+
+  function committed(): void {
+    after ??= history();
+    for (const row of after.all(newest)) {
+      newest = row.revision;
+      trace.add(`store ${row.revision} ${row.type} ${row.kind.split(".")[0]}/${row.name}${said(row)}`);
+      invariants.committed(row);
+    }
+  }
+
+  /** Controllers never write what is the user's. */
+  function controllersStore(store: Store): Store {
+    return {
+      ...store,
+      update: (kind, key, change, options) =>
+        store.update(
+          kind,
+          key,
+          (current, view) => {
+            const next = change(current, view);
+            if (!jsonEqual(specOf(current), specOf(next))) {
+              violations.push(`S9 a controller changed the spec of ${kind.kind} ${key.name}`);
+            }
+            return next;
+          },
+          options,
+        ),
+    };
+  }
+
+  const log = recorder((line) => invariants.logged(line));
+  let process: Process | undefined;
+
+  function start(): void {
+    trace.add("process starts");
+    invariants.started();
+    process = startProcess({
+      file,
+      clock,
+      random,
+      http,
+      wires,
+      log,
+      skewMs: () => skewMs,
+      dies(effect, when) {
+        if (!strikes(ratios.crash)) return false;
+        killed(`${when} ${effect}`);
+        return true;
+      },
+      committed,
+      keysOf: (uid) => ({ hostKey: `${SECRET}-host-key of ${uid}`, authorizedKeys: "ssh-ed25519 AAAA" }),
+      controllersStore,
+      fatal(error) {
+        violations.push(`the process gave up: ${error.stack}`);
+      },
+    });
+  }
+
+  function killed(where: string): void {
+    trace.add(`process killed ${where}`);
+    process = undefined;
+    later(random.next() * RESTART_MAX_MS, start);
+  }
+
+  function later(ms: number, what: () => void): void {
+    clock.sleep(ms).then(what);
+  }
+
+  async function operate({ method, path, body }: Operation): Promise<void> {
+    const what = `user ${method} ${path}`;
+    if (!process) return trace.add(`${what} -> no server`);
+    const response = await process.request(method, path, body);
+    trace.add(`${what} -> ${response?.status ?? "no answer"}`);
+    if (response && response.status >= 500)
+      violations.push(`the API answered ${response.status}: ${await response.text()}`);
+  }
+
+  const struck: Struck = {
+    cloud,
+    guests: memory,
+    wires,
+    random,
+    jump: (ms) => {
+      skewMs += ms;
+    },
+    later,
+  };
+
+  return {
+    random,
+    clock,
+    cloud,
+    wires,
+    trace,
+    invariants,
+    violations,
+    start,
+    operate,
+    get alive() {
+      return process !== undefined;
+    },
+    set ratios(next: Ratios) {
+      ratios = next;
+    },
+    strike(): void {
+      if (!strikes(ratios.blow)) return;
+      const blow = strike(struck);
+      if (blow) trace.add(`blow ${blow}`);
+    },
+    machines: () => cloud.machinesOf(APP),
+    revision: () => newest,
+    close(): void {
+      process?.life.kill();
+      file.close();
+    },
+  };
+}
+
+/** What a row tells people, for whoever reads the trace. */
+function said({ kind, body }: HistoryRow): string {
+  const object: { reason?: string; message?: string; status?: { conditions?: Condition[] } } = JSON.parse(body);
+  if (kind === "events") return ` ${object.reason}: ${object.message}`;
+  const [first] = object.status?.conditions?.filter(({ type }) => type === "Ready" || type === "Succeeded") ?? [];
+  return first ? ` ${first.type}=${first.status} ${first.reason}` : "";
+}
+
+function specOf(object: unknown): unknown {
+  return object !== null && typeof object === "object" && "spec" in object ? object.spec : undefined;
+}
+
+/** How far behind the cloud's answers are, by chance. */
+function knobsFor(chance: number): KnobChanges {
+  if (chance < 0.4) return {};
+  if (chance < 0.7) return { listLagMs: 1000, getLagMs: 500, appLagMs: 0 };
+  return { listLagMs: 4000, getLagMs: 3000, delays: { create: 6000, start: 1000, replace: 4000, destroy: 3000 } };
+}
+
+function recorder(write: (line: string) => void): Log {
+  const line = (fields: unknown, message: string) => write(`${message} ${safeJson(fields)}`);
+  const log: Log = { debug: line, info: line, warn: line, error: line, child: () => log };
+  return log;
+}
+
+function safeJson(fields: unknown): string {
+  return JSON.stringify(fields, (_key, value: unknown) => (value instanceof Error ? `${value.message}` : value)) ?? "";
+}
