@@ -1,5 +1,5 @@
 // Entry point of the server, and the only reader of the environment. SIGTERM and SIGINT end it in order and in time;
-// a second one ends it at once.
+// asked again, it ends at once.
 import { ConfigError, readConfig, withDotEnv } from "./config.ts";
 import { type Flywheel, startFlywheel } from "./flywheel.ts";
 import { systemClock } from "./kernel/clock.ts";
@@ -10,7 +10,9 @@ import { createLog } from "./log.ts";
 import { VERSION } from "./version.ts";
 
 let flywheel: Flywheel | undefined;
-let stopping = false;
+let stoppingSince: number | undefined;
+/** Between the same request to end, handed on, and another one. */
+const INSISTS_AFTER_MS = 500;
 
 // From the first moment: to the first process of a container a signal that it does not handle is nothing.
 process.on("SIGTERM", stop);
@@ -39,10 +41,17 @@ try {
   process.exit(1);
 }
 
-/** While it starts there is nothing to end in order: what it leaves is found again, as after any crash. */
+/**
+ * While it starts there is nothing to end in order: what it leaves is found again, as after any crash. One Ctrl-C arrives
+ * more than once, from the terminal and from npm that hands it on; a person who insists is slower.
+ */
 function stop(): void {
-  if (!flywheel || stopping) process.exit(1);
-  stopping = true;
+  if (!flywheel) process.exit(1);
+  if (stoppingSince !== undefined) {
+    if (performance.now() - stoppingSince > INSISTS_AFTER_MS) process.exit(1);
+    return;
+  }
+  stoppingSince = performance.now();
   setTimeout(() => process.exit(1), SHUTDOWN_MS).unref();
   flywheel.close().then(
     () => process.exit(0),
