@@ -31,7 +31,7 @@ async function run(): Promise<void> {
     closing = true;
     emulator.close({ keepMachines: stateDir !== undefined }).catch(fail);
   };
-  process.once("SIGTERM", stop).once("SIGINT", stop);
+  process.on("SIGTERM", stop).on("SIGINT", stop); // more than once: npm and tsx hand a signal on
 }
 
 const greeting = (url: string, token: string) => `Fly Machines emulator on ${url}

@@ -29,10 +29,10 @@ spec:
 `;
 
 const began = performance.now();
-/** Ctrl-C ends the tour and not the cleaning up; a second one ends everything. */
+/** Ctrl-C ends the tour and not the cleaning up, however often it is handed on by npm and tsx. */
 const interrupted = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-  process.once(signal, () => interrupted.abort(new Error(`${signal}: cleaning up`)));
+  process.on(signal, () => interrupted.abort(new Error(`${signal}: cleaning up`)));
 process.exitCode = await main();
 
 async function main(): Promise<number> {
