@@ -28,7 +28,7 @@ const stateOf = async (name: string) => (await object(name)).status?.machine?.st
 /** The shortest that is allowed. */
 const AFTER_MS = 10_000;
 
-test("an instance with idle is not suspended while a command runs, is when nothing does, and wakes for nobody but its user", async () => {
+test.concurrent("an instance with idle is not suspended while a command runs, is when nothing does, and wakes for nobody but its user", async () => {
   await apply("sleepy", { idle: { after: "10s", action: "Suspend" } });
   await server.cli("wait", "instance/sleepy", "--for=condition=Ready", "--timeout=60s");
   expect((await object("sleepy")).status?.idle?.actsAt).toBeDefined();
@@ -62,7 +62,7 @@ test("an instance with idle is not suspended while a command runs, is when nothi
   expect(refused.status).toBe(409);
 });
 
-test("an instance with ttl is deleted with its machine when the time is over", async () => {
+test.concurrent("an instance with ttl is deleted with its machine when the time is over", async () => {
   await apply("mayfly", { ttl: "10s" });
   await server.cli("wait", "instance/mayfly", "--for=condition=Ready", "--timeout=60s");
   const { status } = await object("mayfly");

@@ -1,11 +1,14 @@
 // Which way a machine is reached, and what happens when none may be used: told in the condition Reachable, and true.
 import ssh2, { type Connection } from "ssh2";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "./program.ts";
 import { startServer, type TestServer } from "./server.ts";
 
 let server: TestServer;
-afterEach(() => server.close());
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(() => server.close());
 
 interface Condition {
   readonly type: string;
@@ -40,8 +43,8 @@ const exec = (name: string, command: string) =>
   });
 
 describe("Reachable", () => {
-  test("says SSH where that answers, and Exec with the reason where it does not; commands go either way", async () => {
-    server = await startServer();
+  // side by side: most of it is waiting
+  test.concurrent("says SSH where that answers, and Exec with the reason where it does not; commands go either way", async () => {
     const begin = performance.now();
     await server.apply(instance("near"), instance("far", { ssh: { port: 2022 } })); // nothing listens there
     await server.cli("wait", "instance/near", "--for=condition=Ready", "--timeout=60s");
@@ -59,8 +62,7 @@ describe("Reachable", () => {
       });
   });
 
-  test("an impostor at the machine's address is a HostKeyMismatch, and nothing is sent by any way until it is seen to", async () => {
-    server = await startServer();
+  test.concurrent("an impostor at the machine's address is a HostKeyMismatch, and nothing is sent by any way until it is seen to", async () => {
     await server.apply(instance("box", { ssh: { port: IMPOSTOR_PORT } }));
     const address = await until("it has an address", async () => (await object("box")).status?.machine?.privateIp);
     const impostor = await startImpostor(address);
