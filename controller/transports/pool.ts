@@ -182,8 +182,11 @@ export function createReach(options: ReachOptions): Reach {
   function isFresh(machine: Machine): boolean {
     if (machine.mismatch || machine.shared?.alive) return true;
     if (!machine.finding) return false;
-    const ageMs = clock.monotonic() - machine.foundAtMs;
+    const nowMs = clock.monotonic();
+    const ageMs = nowMs - machine.foundAtMs;
     if (!machine.finding.reachable) {
+      const graceEndMs = machine.sinceMs + SSH_GRACE_MS;
+      if (machine.foundAtMs < graceEndMs && nowMs >= graceEndMs) return false; // exec may be tried from now on
       return ageMs < backoffMs({ baseMs: PROBE_RETRY_MS, maxMs: PROBE_RETRY_MAX_MS }, machine.failures);
     }
     return machine.finding.via === "Exec" && ageMs < PROBE_FRESH_MS;

@@ -53,7 +53,7 @@ describe("Reachable", () => {
     await server.cli("wait", "instance/far", "--for=condition=Ready", "--timeout=60s");
     const found = await condition("far", "Reachable");
     expect(found).toMatchObject({ status: "True", reason: "Exec", message: expect.stringContaining("ECONNREFUSED") });
-    expect(performance.now() - begin).toBeLessThan(25_000); // ten of them SSH's grace
+    expect(performance.now() - begin).toBeLessThan(18_000); // ten of them are what SSH is given
 
     for (const name of ["near", "far"])
       expect((await exec(name, "echo through $(hostname)")).body).toMatchObject({

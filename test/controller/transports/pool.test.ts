@@ -155,6 +155,16 @@ describe("a machine that SSH does not reach", () => {
     expect((await reach.session(TARGET, never)).transport).toBe("Exec");
   });
 
+  test("is looked at again as soon as the ten seconds are over, however rarely it was tried by then", async () => {
+    const { reach, clock } = setUp(REFUSED);
+    for (let passedMs = 0; passedMs <= 10_000; passedMs += 500) {
+      expect(await reach.probe(TARGET, never)).toMatchObject(
+        passedMs < 10_000 ? { reason: "Probing" } : { via: "Exec" },
+      );
+      await clock.advance(500);
+    }
+  });
+
   test("also when its packets are dropped without a word, and nobody waits for that longer than a second", async () => {
     const { reach, clock } = setUp("hangs");
     const first = await passing(clock, 1000, reach.probe(TARGET, never));
