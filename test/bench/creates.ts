@@ -63,23 +63,24 @@ function figureOf(rounds: readonly Round[]): Figure {
   const bareRoute = median(rounds.map((each) => each.bareRoute));
   const groupCommits = median(rounds.map((each) => each.groupCommits));
   const perSecond = median(rounds.map((each) => each.creates));
-  const bound = inSeries(bareRoute, groupCommits);
+  const ratios = rounds.map((each) => each.creates / inSeries(each.bareRoute, each.groupCommits));
+  const ratio = median(ratios);
   const latenciesMs = rounds.flatMap((each) => each.latenciesMs);
   return {
-    value: rounded(perSecond / bound, 3),
+    value: rounded(ratio, 3),
     target: RATIO_MIN,
-    ok: perSecond / bound >= RATIO_MIN,
+    ok: ratio >= RATIO_MIN,
     detail: {
-      unit: "durable creates/s by 1/(1/bareRoutePerSecond + 1/groupCommitsPerSecond), medians of interleaved rounds",
+      unit: "durable creates/s by 1/(1/bareRoutePerSecond + 1/groupCommitsPerSecond), each round by its own; medians of rounds",
       createsPerSecond: Math.round(perSecond),
       bareRoutePerSecond: Math.round(bareRoute),
       groupCommitsPerSecond: Math.round(groupCommits),
-      boundPerSecond: Math.round(bound),
+      boundPerSecond: Math.round(inSeries(bareRoute, groupCommits)),
       p50Ms: rounded(percentile(latenciesMs, 0.5)),
       p99Ms: rounded(percentile(latenciesMs, 0.99)),
       bodyBytes: BODY_BYTES,
       connections: CONNECTIONS,
-      rounds: rounds.map((each) => rounded(each.creates / inSeries(each.bareRoute, each.groupCommits), 3)),
+      rounds: ratios.map((each) => rounded(each, 3)),
     },
   };
 }
