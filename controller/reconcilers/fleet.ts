@@ -32,6 +32,8 @@ export interface Fleet {
   ownedBy(uid: string): readonly Machine[];
   /** A list, deleted ones included, that was begun after this call: the ground for saying that a name is free. */
   listAll(signal: AbortSignal): Promise<readonly Machine[]>;
+  /** Whether a list lacks machines that are there when asked by their id: then it says nothing about absence. */
+  lacks(listed: readonly Machine[], signal: AbortSignal): Promise<boolean>;
   /** The reply of a call of ours. */
   note(machine: Machine): void;
   /** We changed it: what was seen before counts no more. */
@@ -59,6 +61,9 @@ export interface FleetOptions {
 }
 
 const SETTLED_PAUSE_MS = 1000;
+
+/** Machines missing from a list that are asked for by id before the list is believed to be whole. */
+const WITNESSES = 3;
 
 export function createFleet(options: FleetOptions): Fleet {
   const { machines, app, controllerId, clock, log, intervalMs } = options;
@@ -170,6 +175,12 @@ export function createFleet(options: FleetOptions): Fleet {
           return listing;
         });
       return waiting;
+    },
+    async lacks(listed, signal) {
+      const shown = new Set(listed.map(({ id }) => id));
+      const missing = [...expectedIds().keys()].filter((id) => !shown.has(id) && !memory.isGone(id));
+      const witnesses = await Promise.all(missing.slice(0, WITNESSES).map((id) => refresh(id, signal)));
+      return witnesses.some(({ presence }) => presence === "seen");
     },
     note(machine) {
       const now = clock.monotonic();

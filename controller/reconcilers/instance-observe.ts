@@ -74,6 +74,7 @@ export function createObserver({ fleet, clock }: InstanceWorld): Observer {
     const left = CREATE_SETTLE_MS - (now - sinceMs);
     if (left <= 0) {
       absentSince.delete(uid);
+      if (await fleet.lacks(all, signal)) return doubt("the list of machines is not whole", DOUBT_RETRY_MS);
       return { state: "Absent" };
     }
     absentSince.set(uid, { call, sinceMs });
