@@ -44,9 +44,9 @@ export const STORM: Ratios = {
     staleList: 0.05,
     emptyList: 0.02,
   },
-  crash: 0.001,
+  crash: 0.003,
   wire: 0.03,
-  blow: 0.15,
+  blow: 0.25,
 };
 
 interface ErrorAnswer {

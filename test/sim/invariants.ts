@@ -217,8 +217,15 @@ function unsettledInstance(instance: Instance, records: readonly MachineRecord[]
   if (own[0]?.id !== instance.status?.machine?.id)
     return [`L1 instance ${name} does not know its machine; it says ${says}`];
   const settled = mode === "Running" ? ready?.status === "True" : [mode, "Idle"].includes(ready?.reason ?? "");
-  if (settled && ready?.observedGeneration === generation) return [];
+  if (settled && ready?.observedGeneration === generation) return changesByItself(instance);
   return [`L1 instance ${name} should be ${mode} and says ${says}`];
+}
+
+/** What time alone will still change is not at rest. */
+function changesByItself({ metadata: { name }, spec, status }: Instance): readonly string[] {
+  if (spec.ttl !== undefined) return [`L1 instance ${name} expires at ${status?.expiresAt}`];
+  const idles = spec.idle !== undefined && spec.operatingMode === "Running" && status?.idle?.actedAt === undefined;
+  return idles ? [`L1 instance ${name} becomes idle at ${status?.idle?.actsAt}`] : [];
 }
 
 function unfinished(object: AnyResource): readonly string[] {

@@ -26,7 +26,6 @@ const DEFAULTS = { region: "iad", image: "ubuntu:22.04", size: "shared-cpu-1x", 
 
 /** Shorter than in production, so that ten of them are simulated in minutes. */
 export const RESYNC_MS = 60_000;
-const OBSERVE_MS = 5_000;
 const WORKERS = 16;
 
 export interface Outside {
@@ -36,12 +35,15 @@ export interface Outside {
   readonly http: Http;
   readonly wires: Wires;
   readonly log: Log;
+  readonly observeIntervalMs: number;
   skewMs(): number;
   /** Whether the process dies at this point. */
   dies(effect: string, when: "before" | "after"): boolean;
   /** A transaction is durable. */
   committed(): void;
   keysOf(uid: string): { readonly hostKey: string; readonly authorizedKeys: string };
+  /** The store that a new process has opened. */
+  opened(store: Store): void;
   /** Sees, and may replace, the store that the controllers write through. */
   controllersStore(store: Store): Store;
   fatal(error: Error): void;
@@ -84,6 +86,7 @@ export function startProcess(outside: Outside): Process {
         dies("commit", "after");
       }),
   });
+  outside.opened(store);
   const http: Http = { send: (request, signal) => effect("call", () => outside.http.send(request, signal)) };
   const wire = (transport: Transport): Transport => ({
     name: transport.name,
@@ -116,7 +119,7 @@ export function startProcess(outside: Outside): Process {
       random,
       log,
       app: APP,
-      observeIntervalMs: OBSERVE_MS,
+      observeIntervalMs: outside.observeIntervalMs,
       resyncMs: RESYNC_MS,
       workers: WORKERS,
       orphans: { policy: "Report" },

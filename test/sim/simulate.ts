@@ -79,6 +79,7 @@ async function rest(world: World): Promise<void> {
   world.trace.add("rest");
   // What was decided just now is still written: one resync, and the wait for Fly that a change set off.
   await world.clock.advance(2 * RESYNC_MS);
+  world.violations.push(...world.behind());
   const [revision, mutations] = [world.revision(), world.invariants.mutations];
   await world.clock.advance(RESYNCS * RESYNC_MS * 1.1);
   if (world.revision() !== revision) world.violations.push(`L1 ${world.revision() - revision} writes at rest`);

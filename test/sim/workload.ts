@@ -91,6 +91,8 @@ function edit(random: Random): Record<string, unknown> {
     { fallbackRegions: ["ord", "ewr"] },
     { rootfs: { persist: pick(random, ["Always", "Restart", "Never"]) } },
     { idle: { after: "1m", action: pick(random, ["Suspend", "Stop", "Delete"]) } },
+    { ttl: pick(random, ["1m", "10m"]) },
+    { deletionPolicy: "Orphan" },
     { command: ["sleep", "infinity"] },
     { operatingMode: "Running" },
   ]);

@@ -20,10 +20,12 @@ import { jobsOnMachines } from "./jobs-on-machines.ts";
 import { APP, type Process, startProcess, TOKEN } from "./process.ts";
 import { createTrace } from "./trace.ts";
 import { createWires } from "./transport.ts";
+import { createWatchers } from "./watchers.ts";
 import type { Operation } from "./workload.ts";
 
 /** Turns without anything scheduled after which nothing is runnable: the bodies of requests take more than one. */
 const SETTLE_TURNS = 2;
+const OBSERVE_MS = [5_000, 10_000, 30_000];
 const RESTART_MAX_MS = 15_000;
 
 export type World = ReturnType<typeof simWorld>;
@@ -33,13 +35,12 @@ export function simWorld(seed: number, seen?: (line: string) => void) {
   const clock = virtualClock(undefined, SETTLE_TURNS);
   const violations: string[] = [];
   const trace = createTrace(() => clock.monotonic(), seen);
-  const invariants = createInvariants({
-    nowMs: () => clock.monotonic(),
-    violated(what) {
-      violations.push(what);
-      trace.add(`VIOLATION ${what}`);
-    },
-  });
+  function violated(what: string): void {
+    violations.push(what);
+    trace.add(`VIOLATION ${what}`);
+  }
+  const invariants = createInvariants({ nowMs: () => clock.monotonic(), violated });
+  const watchers = createWatchers(violated);
   let ratios: Ratios = CALM;
   let skewMs = 0;
   const strikes = (ratio: number) => ratio > 0 && random.next() < ratio;
@@ -104,6 +105,7 @@ export function simWorld(seed: number, seen?: (line: string) => void) {
       newest = row.revision;
       trace.add(`store ${row.revision} ${row.type} ${row.kind.split(".")[0]}/${row.name}${said(row)}`);
       invariants.committed(row);
+      watchers.committed(row.kind, row.revision);
     }
   }
 
@@ -118,7 +120,7 @@ export function simWorld(seed: number, seen?: (line: string) => void) {
           (current, view) => {
             const next = change(current, view);
             if (!jsonEqual(specOf(current), specOf(next))) {
-              violations.push(`S9 a controller changed the spec of ${kind.kind} ${key.name}`);
+              violated(`S9 a controller changed the spec of ${kind.kind} ${key.name}`);
             }
             return next;
           },
@@ -128,6 +130,7 @@ export function simWorld(seed: number, seen?: (line: string) => void) {
   }
 
   const log = recorder((line) => invariants.logged(line));
+  const observeIntervalMs = pick(random, OBSERVE_MS);
   let process: Process | undefined;
 
   function start(): void {
@@ -140,6 +143,8 @@ export function simWorld(seed: number, seen?: (line: string) => void) {
       http,
       wires,
       log,
+      observeIntervalMs,
+      opened: watchers.watch,
       skewMs: () => skewMs,
       dies(effect, when) {
         if (!strikes(ratios.crash)) return false;
@@ -150,7 +155,7 @@ export function simWorld(seed: number, seen?: (line: string) => void) {
       keysOf: (uid) => ({ hostKey: `${SECRET}-host-key of ${uid}`, authorizedKeys: "ssh-ed25519 AAAA" }),
       controllersStore,
       fatal(error) {
-        violations.push(`the process gave up: ${error.stack}`);
+        violated(`the process gave up: ${error.stack}`);
       },
     });
   }
@@ -170,8 +175,7 @@ export function simWorld(seed: number, seen?: (line: string) => void) {
     if (!process) return trace.add(`${what} -> no server`);
     const response = await process.request(method, path, body);
     trace.add(`${what} -> ${response?.status ?? "no answer"}`);
-    if (response && response.status >= 500)
-      violations.push(`the API answered ${response.status}: ${await response.text()}`);
+    if (response && response.status >= 500) violated(`the API answered ${response.status}: ${await response.text()}`);
   }
 
   const struck: Struck = {
@@ -208,6 +212,7 @@ export function simWorld(seed: number, seen?: (line: string) => void) {
     },
     machines: () => cloud.machinesOf(APP),
     revision: () => newest,
+    behind: watchers.behind,
     close(): void {
       process?.life.kill();
       file.close();
