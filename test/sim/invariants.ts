@@ -22,7 +22,7 @@ export interface InvariantOptions {
 }
 
 /** How long two machines of one uid may live side by side: the sweep that shows both, and the call that ends one. */
-export const DOUBLE_MAX_MS = 90_000;
+export const DOUBLE_MAX_MS = 15_000;
 /** After a start the process knows nothing of what its former life has used up of Fly's limits. */
 const AFTER_START_MS = 20_000;
 /** Held by whatever must not be shown. */
@@ -40,6 +40,8 @@ interface Shown {
 export interface Invariants {
   committed(row: HistoryRow): void;
   machineChanged(record: MachineRecord): void;
+  /** Fly took a call of ours to destroy it. */
+  destroyed(record: MachineRecord): void;
   began(job: BegunJob): void;
   exited(job: BegunJob, exitCode: number): void;
   answered(action: string, status: number): void;
@@ -141,6 +143,17 @@ export function createInvariants({ nowMs, violated }: InvariantOptions): Invaria
     else if (!doubledSince.has(uid)) doubledSince.set(uid, nowMs());
   }
 
+  /** A machine is only destroyed when its instance goes, has another one, or has said that it will be replaced. */
+  function destroyed({ id, config, past }: MachineRecord): void {
+    const owner = objects.get(config.metadata?.[OWNER.uid] ?? "");
+    if (!owner || owner.metadata.deletionTimestamp !== undefined) return;
+    const { status } = owner as Instance; // machines carry the uid of instances only
+    const before = past[0]?.phase ?? "created";
+    const useless = ["created", "parked", "failed", "destroying"].includes(before);
+    if (useless || status?.machine?.id !== id || status.pending?.action === "Replace") return;
+    violated(`S7 machine ${id} (${before}) of ${owner.metadata.name} was destroyed although nobody wanted that`);
+  }
+
   function tick(): void {
     for (const [uid, sinceMs] of doubledSince) {
       if (nowMs() - sinceMs > DOUBLE_MAX_MS) violated(`S1 two machines of ${uid} live since ${sinceMs} ms`);
@@ -172,6 +185,7 @@ export function createInvariants({ nowMs, violated }: InvariantOptions): Invaria
     objects,
     committed,
     machineChanged,
+    destroyed,
     began,
     tick,
     exited({ key }, exitCode) {

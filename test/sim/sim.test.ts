@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { simulate } from "./simulate.ts";
 
 /** As many as take some ten seconds; the long runs are `npm run sim`. */
-const SEEDS = 8;
+const SEEDS = 12;
 const PATIENCE_MS = 180_000;
 
 test("the same seed gives the same trace, another one another", { timeout: PATIENCE_MS }, async () => {

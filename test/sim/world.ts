@@ -81,7 +81,12 @@ export function simWorld(seed: number, seen?: (line: string) => void) {
     random,
     trace,
     ratios: () => ratios.call,
-    answered: invariants.answered,
+    answered(action, status) {
+      invariants.answered(action, status);
+      const [, id] = /^DELETE destroy (\w+)/.exec(action) ?? [];
+      const record = status < 300 && cloud.machinesOf(APP).find((each) => each.id === id);
+      if (record) invariants.destroyed(record);
+    },
   });
   const wires = createWires({
     cloud,
