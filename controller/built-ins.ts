@@ -3,9 +3,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
-import { DEFAULT_NAMESPACE, namespaceKind } from "../crds/namespace.ts";
+import { DEFAULT_NAMESPACE } from "../crds/namespace.ts";
 import { type Workflow, workflowKind } from "../crds/workflow.ts";
 import type { Admission } from "./admission/admission.ts";
+import { ensureDefaultNamespace } from "./admission/namespace-rules.ts";
 import { jsonHash } from "./kernel/json.ts";
 import type { Log } from "./kernel/log.ts";
 import { AlreadyExistsError } from "./store/errors.ts";
@@ -27,9 +28,7 @@ interface Manifest {
 }
 
 export async function installBuiltIns(store: Store, admission: Admission, log: Log): Promise<void> {
-  await createIfAbsent(() =>
-    admission.create(namespaceKind, { apiVersion: "v1", kind: "Namespace", metadata: { name: DEFAULT_NAMESPACE } }),
-  );
+  await ensureDefaultNamespace(admission);
   for (const manifest of manifests()) {
     const { name } = manifest.metadata;
     const current = await store.get(workflowKind, { namespace: DEFAULT_NAMESPACE, name });

@@ -1,22 +1,11 @@
 import { expect, test } from "vitest";
-import { createAdmission } from "../../controller/admission/create-admission.ts";
 import { BUILT_IN_LABEL, installBuiltIns } from "../../controller/built-ins.ts";
 import { silentLog } from "../../controller/kernel/log.ts";
-import { seededRandom } from "../../controller/kernel/random.ts";
-import { openSqlite } from "../../controller/store/sqlite.ts";
-import { KINDS } from "../../crds/kinds.ts";
 import { workflowKind } from "../../crds/workflow.ts";
-import { virtualClock } from "../virtual-clock.ts";
+import { admitted } from "./admission/admitted.ts";
 
 async function installed() {
-  const random = seededRandom(1);
-  const { store } = await openSqlite({ file: ":memory:", clock: virtualClock(), random });
-  const admission = createAdmission({
-    store,
-    kinds: KINDS,
-    random,
-    defaults: { region: "iad", image: "i", size: "shared-cpu-1x", memoryMb: 256 },
-  });
+  const { store, admission } = await admitted();
   const install = () => installBuiltIns(store, admission, silentLog);
   await install();
   const key = { namespace: "default", name: "git-clone-and-push" };

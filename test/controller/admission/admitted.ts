@@ -8,20 +8,22 @@ import { openSqlite } from "../../../controller/store/sqlite.ts";
 import type { Store } from "../../../controller/store/store.ts";
 import { KINDS, kindByName } from "../../../crds/kinds.ts";
 import { type AnyResource, apiVersionOf, type KindDef } from "../../../crds/resource.ts";
-import { virtualClock } from "../../virtual-clock.ts";
+import { type VirtualClock, virtualClock } from "../../virtual-clock.ts";
 
 export interface Admitted {
+  readonly clock: VirtualClock;
   readonly admission: Admission;
   readonly store: Store;
 }
 
 export async function admitted(defaults: object = {}): Promise<Admitted> {
   const random = seededRandom(7);
-  const { store } = await openSqlite({ file: ":memory:", clock: virtualClock(), random });
+  const clock = virtualClock();
+  const { store } = await openSqlite({ file: ":memory:", clock, random });
   const builtIn = { region: "iad", image: "ubuntu:22.04", size: "shared-cpu-1x", memoryMb: 256 };
   const admission = createAdmission({ store, kinds: KINDS, defaults: { ...builtIn, ...defaults }, random });
   await ensureDefaultNamespace(admission);
-  return { admission, store };
+  return { clock, admission, store };
 }
 
 export function kindNamed(name: string): KindDef {

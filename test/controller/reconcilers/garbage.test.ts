@@ -1,27 +1,14 @@
 import { expect, test } from "vitest";
-import { createAdmission } from "../../../controller/admission/create-admission.ts";
 import { lifetime } from "../../../controller/kernel/lifetime.ts";
 import { silentLog } from "../../../controller/kernel/log.ts";
-import { seededRandom } from "../../../controller/kernel/random.ts";
 import { collectGarbage } from "../../../controller/reconcilers/garbage.ts";
-import { openSqlite } from "../../../controller/store/sqlite.ts";
 import { KINDS } from "../../../crds/kinds.ts";
-import { namespaceKind } from "../../../crds/namespace.ts";
 import { type AnyResource, API_VERSION } from "../../../crds/resource.ts";
 import { workflowKind } from "../../../crds/workflow.ts";
-import { virtualClock } from "../../virtual-clock.ts";
+import { admitted } from "../admission/admitted.ts";
 
 async function world() {
-  const clock = virtualClock();
-  const random = seededRandom(1);
-  const { store } = await openSqlite({ file: ":memory:", clock, random });
-  const admission = createAdmission({
-    store,
-    kinds: KINDS,
-    random,
-    defaults: { region: "iad", image: "i", size: "shared-cpu-1x", memoryMb: 256 },
-  });
-  await admission.create(namespaceKind, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
+  const { clock, store, admission } = await admitted();
   const make = (name: string, owners: readonly AnyResource[] = []) =>
     admission.create(workflowKind, {
       apiVersion: API_VERSION,

@@ -1,27 +1,13 @@
 import { expect, test } from "vitest";
-import { createAdmission } from "../../../controller/admission/create-admission.ts";
 import { silentLog } from "../../../controller/kernel/log.ts";
-import { seededRandom } from "../../../controller/kernel/random.ts";
 import { expireEvents } from "../../../controller/reconcilers/housekeeping.ts";
 import { createEvents } from "../../../controller/runtime/events.ts";
-import { openSqlite } from "../../../controller/store/sqlite.ts";
 import { eventKind } from "../../../crds/event.ts";
-import { KINDS } from "../../../crds/kinds.ts";
-import { namespaceKind } from "../../../crds/namespace.ts";
 import { anInstance } from "../../instance-fixture.ts";
-import { virtualClock } from "../../virtual-clock.ts";
+import { admitted } from "../admission/admitted.ts";
 
 async function recorder() {
-  const clock = virtualClock();
-  const random = seededRandom(1);
-  const { store } = await openSqlite({ file: ":memory:", clock, random });
-  const admission = createAdmission({
-    store,
-    kinds: KINDS,
-    random,
-    defaults: { region: "iad", image: "i", size: "shared-cpu-1x", memoryMb: 256 },
-  });
-  await admission.create(namespaceKind, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
+  const { clock, store, admission } = await admitted();
   const list = async () => (await store.list(eventKind)).items;
   return { clock, store, list, events: createEvents({ admission, clock, log: silentLog }) };
 }
