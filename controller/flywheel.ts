@@ -6,10 +6,11 @@ import { Registry } from "prom-client";
 import { createApi } from "../api/app.ts";
 import { listen } from "../api/listen.ts";
 import { KINDS } from "../crds/kinds.ts";
+import type { Admission } from "./admission/admission.ts";
 import { createAdmission } from "./admission/create-admission.ts";
 import { installBuiltIns } from "./built-ins.ts";
 import { type Config, ConfigError, isLoopback } from "./config.ts";
-import { startControllers } from "./controllers.ts";
+import { type Controllers, startControllers } from "./controllers.ts";
 import type { Emulator } from "./emulator/emulator.ts";
 import type { Clock } from "./kernel/clock.ts";
 import { messageOf } from "./kernel/errors.ts";
@@ -20,8 +21,9 @@ import { flyBudget } from "./machines/budget.ts";
 import { flyMachines } from "./machines/client.ts";
 import { undiciHttp } from "./machines/http.ts";
 import type { Machines } from "./machines/machines.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
 import { openSqlite } from "./store/sqlite.ts";
+import type { Database } from "./store/store.ts";
 
 export interface FlywheelOptions {
   readonly config: Config;
@@ -68,31 +70,10 @@ export async function startFlywheel(options: FlywheelOptions): Promise<Flywheel>
     const registry = new Registry();
     const metrics = createMetrics(registry);
 
-    const emulator = config.fly.token === undefined ? await startLocalFly(options) : undefined;
-    if (emulator) onClose(() => stopLocalFly(emulator, options));
-    const http = undiciHttp({ clock });
-    onClose(() => http.close());
-    const budget = flyBudget(clock);
-    metrics.budget(() => budget.counters);
-    const machines = flyMachines({
-      http,
-      budget,
-      clock,
-      random,
-      log,
-      baseUrl: emulator?.url ?? config.fly.baseUrl,
-      token: emulator?.token ?? config.fly.token ?? "",
-      observe: (call) => metrics.called(call.action, String(call.status ?? "no answer"), call.durationMs),
-    });
-
     const admission = createAdmission({ store, kinds: KINDS, defaults: config.defaults, random });
     await installBuiltIns(store, admission, log);
-    if (config.controllers === "all") await ensureApp(machines, config, emulator);
-    const controllers =
-      config.controllers === "all"
-        ? startControllers({ config, database, admission, machines, clock, random, log, metrics, fatal })
-        : undefined;
-    if (controllers) onClose(() => controllers.close());
+    const parts = { ...options, database, admission, metrics };
+    const fly = config.controllers === "all" ? await openFly(parts, onClose) : undefined;
 
     const app = createApi({
       store,
@@ -108,21 +89,58 @@ export async function startFlywheel(options: FlywheelOptions): Promise<Flywheel>
       apiKey: config.apiKey,
       loopback: isLoopback(config.host),
       execTimeoutMs: config.ssh.timeoutMs,
-      ready: async () => controllers?.ready() ?? { ok: true },
+      ready: async () => fly?.controllers.ready() ?? { ok: true },
     });
     const { host, port } = config;
     const server = await withPort("PORT", port, () => listen(app, { host, port, clock, tls: readTls(config) }));
     onClose(() => server.close(SHUTDOWN_MS / 3));
     return {
       url: server.url,
-      emulatorUrl: emulator?.url,
-      liveMachines: async () =>
-        (await machines.list(config.fly.app, {}, new AbortController().signal)).map(
-          ({ id, state }) => `${id} (${state})`,
-        ),
+      emulatorUrl: fly?.emulator?.url,
+      liveMachines: async () => {
+        const machines = await fly?.machines.list(config.fly.app, {}, new AbortController().signal);
+        return (machines ?? []).map(({ id, state }) => `${id} (${state})`);
+      },
       close: () => closeAll(opened),
     };
   }
+}
+
+interface FlyParts extends FlywheelOptions {
+  readonly database: Database;
+  readonly admission: Admission;
+  readonly metrics: Metrics;
+}
+
+interface FlySide {
+  readonly emulator: Emulator | undefined;
+  readonly machines: Machines;
+  readonly controllers: Controllers;
+}
+
+/** The side of the machines; a server that serves the API alone has none. */
+async function openFly(parts: FlyParts, onClose: (close: Close) => void): Promise<FlySide> {
+  const { config, clock, random, log, metrics } = parts;
+  const emulator = config.fly.token === undefined ? await startLocalFly(parts) : undefined;
+  if (emulator) onClose(() => stopLocalFly(emulator, parts));
+  const http = undiciHttp({ clock });
+  onClose(() => http.close());
+  const budget = flyBudget(clock);
+  metrics.budget(() => budget.counters);
+  const machines = flyMachines({
+    http,
+    budget,
+    clock,
+    random,
+    log,
+    baseUrl: emulator?.url ?? config.fly.baseUrl,
+    token: emulator?.token ?? config.fly.token ?? "",
+    observe: (call) => metrics.called(call.action, String(call.status ?? "no answer"), call.durationMs),
+  });
+  await ensureApp(machines, config, emulator);
+  const controllers = startControllers({ ...parts, machines });
+  onClose(() => controllers.close());
+  return { emulator, machines, controllers };
 }
 
 function readTls({ tls }: Config): { cert: string; key: string } | undefined {
