@@ -15,6 +15,10 @@ export interface CallRatios {
   readonly truncated: number;
   readonly staleList: number;
   readonly emptyList: number;
+  /** About half of the machines are missing. */
+  readonly partialList: number;
+  /** The first machine is shown twice. */
+  readonly doubledList: number;
 }
 
 export interface Ratios {
@@ -28,7 +32,17 @@ export interface Ratios {
 }
 
 export const CALM: Ratios = {
-  call: { replyLost: 0, refused: 0, throttled: 0, slow: 0, truncated: 0, staleList: 0, emptyList: 0 },
+  call: {
+    replyLost: 0,
+    refused: 0,
+    throttled: 0,
+    slow: 0,
+    truncated: 0,
+    staleList: 0,
+    emptyList: 0,
+    partialList: 0,
+    doubledList: 0,
+  },
   crash: 0,
   wire: 0,
   blow: 0,
@@ -43,6 +57,8 @@ export const STORM: Ratios = {
     truncated: 0.02,
     staleList: 0.05,
     emptyList: 0.02,
+    partialList: 0.03,
+    doubledList: 0.02,
   },
   crash: 0.003,
   wire: 0.03,
@@ -144,9 +160,15 @@ export function faultyHttp(options: FaultyHttpOptions): Http {
     }
     if (response.status !== 200) return response;
     lists.set(url, { atMs: now, response });
-    if (!strikes(ratios.emptyList)) return response;
-    note("shown empty");
-    return { ...response, body: "[]" };
+    const shown = (what: string, change: (machines: unknown[]) => unknown[]): HttpResponse => {
+      note(what);
+      const machines: unknown[] = JSON.parse(response.body); // a list is an array
+      return { ...response, body: JSON.stringify(change(machines)) };
+    };
+    if (strikes(ratios.emptyList)) return shown("shown empty", () => []);
+    if (strikes(ratios.partialList)) return shown("shown in part", (all) => all.filter(() => random.next() < 0.5));
+    if (strikes(ratios.doubledList)) return shown("shown doubled", (all) => [...all, ...all.slice(0, 1)]);
+    return response;
   }
 
   return { send };

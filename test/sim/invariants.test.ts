@@ -1,0 +1,141 @@
+// Each invariant is shown a world that breaks it, and one that does not.
+import { expect, test } from "vitest";
+import type { MachineRecord } from "../../controller/emulator/machine-record.ts";
+import { createInvariants, DOUBLE_MAX_MS, type HistoryRow, type Invariants, SECRET, unsettled } from "./invariants.ts";
+
+const UID = "0b7c1f1e-8c1d-4c53-9a0e-6f2f0a8c1d11";
+
+/** A write of one object, as the history keeps it. */
+function row(revision: number, kind: string, changes: object = {}, metadata: object = {}): HistoryRow {
+  const object = {
+    kind,
+    metadata: { name: "x", uid: UID, generation: 1, resourceVersion: String(revision), ...metadata },
+    spec: {},
+    ...changes,
+  };
+  return { revision, type: "MODIFIED", kind, name: "x", body: JSON.stringify(object) };
+}
+
+function machine(id: string, phase: string): MachineRecord {
+  const past = [{ phase: "started", at: 0 }];
+  // the members that are looked at
+  return { id, phase, past, config: { metadata: { "flywheel-uid": UID } } } as unknown as MachineRecord;
+}
+
+const attempt = (step: string) => ({ key: { run: UID, step, attempt: 1 }, machineId: "m1" });
+const steps = (...states: readonly string[]) =>
+  states.map((state, index) => ({ name: `s${index}`, state, attempts: 1 }));
+const definition = { spec: { steps: [{ name: "s0" }, { name: "s1", dependsOn: ["s0"] }] } };
+const running = row(1, "WorkflowRun", { status: { definition, steps: steps("Running", "Running") } });
+
+interface Case {
+  readonly violates: string;
+  readonly by: (world: Invariants, pass: (ms: number) => void) => void;
+}
+
+const CASES: readonly Case[] = [
+  {
+    violates: "S10 revision 3 follows 1",
+    by: ({ committed }) => [row(1, "Instance"), row(3, "Instance")].forEach(committed),
+  },
+  {
+    violates: "S9 Instance x observed the future",
+    by: ({ committed }) => committed(row(1, "Instance", { status: { observedGeneration: 2 } })),
+  },
+  {
+    violates: "S9 Instance x: generation moved by 0 while the spec changed",
+    by: ({ committed }) => [row(1, "Instance"), row(2, "Instance", { spec: { size: "big" } })].forEach(committed),
+  },
+  {
+    violates: "S4 WorkflowRun x: step s0 was Succeeded and is Running",
+    by: ({ committed }) =>
+      [
+        row(1, "WorkflowRun", { status: { steps: steps("Succeeded") } }),
+        row(2, "WorkflowRun", { status: { steps: steps("Running") } }),
+      ].forEach(committed),
+  },
+  {
+    violates: "S12 a secret is in Event x",
+    by: ({ committed }) => committed(row(1, "Event", { message: `failed with ${SECRET}-1` })),
+  },
+  {
+    violates: "S12 a secret is in Instance x",
+    by: ({ committed }) => committed(row(1, "Instance", { spec: { env: { A: `${SECRET}-host-key of x` } } })),
+  },
+  { violates: "S12 a secret is in the log", by: ({ logged }) => logged(`made ${SECRET}-host-key`) },
+  {
+    violates: "S1 two machines",
+    by: ({ machineChanged, tick }, pass) => {
+      [machine("m1", "started"), machine("m2", "created")].forEach(machineChanged);
+      pass(DOUBLE_MAX_MS + 1);
+      tick();
+    },
+  },
+  {
+    violates: "S7 machine m1",
+    by: ({ committed, destroyed }) => {
+      committed(row(1, "Instance", { status: { machine: { id: "m1" } } }));
+      destroyed(machine("m1", "destroying"));
+    },
+  },
+  {
+    violates: "began a second time",
+    by: ({ committed, began }) => {
+      committed(running);
+      [attempt("s0"), attempt("s0")].forEach(began);
+    },
+  },
+  { violates: "for a run that does not exist", by: ({ began }) => began(attempt("s0")) },
+  {
+    violates: "S5",
+    by: ({ committed, began }) => {
+      committed(running);
+      began(attempt("s1"));
+    },
+  },
+  {
+    violates: "S13",
+    by: ({ started, answered }, pass) => {
+      started();
+      pass(60_000);
+      answered("GET list", 429);
+    },
+  },
+];
+
+function world() {
+  const violations: string[] = [];
+  let nowMs = 0;
+  const invariants = createInvariants({ nowMs: () => nowMs, violated: (what) => violations.push(what) });
+  const pass = (ms: number) => {
+    nowMs += ms;
+  };
+  return { violations, invariants, pass };
+}
+
+test.each(CASES)("$violates", ({ violates, by }) => {
+  const { violations, invariants, pass } = world();
+  by(invariants, pass);
+  expect(violations).toHaveLength(1);
+  expect(violations[0]).toContain(violates);
+});
+
+test("what is right violates nothing", () => {
+  const { violations, invariants, pass } = world();
+  invariants.committed(running);
+  invariants.began(attempt("s0"));
+  invariants.exited(attempt("s0"), 0);
+  invariants.began(attempt("s1"));
+  invariants.machineChanged(machine("m1", "started"));
+  invariants.machineChanged(machine("m1", "destroyed"));
+  invariants.machineChanged(machine("m2", "started"));
+  pass(DOUBLE_MAX_MS + 1);
+  invariants.tick();
+  expect(violations).toEqual([]);
+});
+
+test("a machine without its instance, and an instance without its machine, are not at rest", () => {
+  const instance = JSON.parse(row(1, "Instance", { spec: { operatingMode: "Running" } }).body);
+  expect(unsettled([], [machine("m1", "started")])).toEqual([expect.stringContaining("S2 machine m1")]);
+  expect(unsettled([instance], [])).toEqual([expect.stringContaining("S1 instance x has 0 machines")]);
+});
