@@ -19,7 +19,7 @@ function row(revision: number, kind: string, changes: object = {}, metadata: obj
 function machine(id: string, phase: string): MachineRecord {
   const past = [{ phase: "started", at: 0 }];
   // the members that are looked at
-  return { id, phase, past, config: { metadata: { "flywheel-uid": UID } } } as unknown as MachineRecord;
+  return { id, phase, past, since: 60_000, config: { metadata: { "flywheel-uid": UID } } } as unknown as MachineRecord;
 }
 
 const attempt = (step: string) => ({ key: { run: UID, step, attempt: 1 }, machineId: "m1" });

@@ -46,8 +46,9 @@ async function storm(world: World, operations: number): Promise<void> {
   await clock.settle();
   for (const operation of firstOperations(random)) void world.operate(operation);
   world.ratios = STORM;
+  const memory = { boxes: new Set<string>(), runs: [] };
   for (let serial = 0; serial < operations && world.violations.length === 0; ) {
-    for (const operation of nextOperations(random, serial)) {
+    for (const operation of nextOperations(random, serial, memory)) {
       void world.operate(operation);
       serial += 1;
     }

@@ -15,21 +15,29 @@ const BOXES = ["box-a", "box-b", "box-c", "box-d", "box-e", "box-f"];
 const FLOWS = ["build", "test", "deploy"];
 const API_VERSION = "fly.lightfast.ai/v1";
 
-type Act = (random: Random, serial: number) => readonly Operation[];
+/** What the users remember having made; some of it is gone. */
+export interface Memory {
+  readonly boxes: Set<string>;
+  readonly runs: string[];
+}
+
+type Act = (random: Random, serial: number, memory: Memory) => readonly Operation[];
 
 /** With how many of a hundred operations are each. */
 const ACTS: readonly (readonly [number, Act])[] = [
-  [16, (random) => [create("instances", instance(pick(random, BOXES), random))]],
+  [16, (random, _serial, memory) => [apply(pick(random, BOXES), random, memory)]],
   [14, (random) => [patch("instances", pick(random, BOXES), { spec: edit(random) })]],
   [
     6,
-    (random) =>
-      BOXES.slice(0, Math.ceil(random.next() * BOXES.length)).map((name) =>
-        create("instances", instance(name, random)),
-      ),
+    (random, _serial, memory) =>
+      BOXES.slice(0, Math.ceil(random.next() * BOXES.length)).map((name) => apply(name, random, memory)),
   ],
-  [4, (random) => BOXES.slice(Math.ceil(random.next() * BOXES.length)).map((name) => remove("instances", name))],
-  [9, (random) => [remove("instances", pick(random, BOXES))]],
+  [
+    4,
+    (random, _serial, memory) =>
+      BOXES.slice(Math.ceil(random.next() * BOXES.length)).map((name) => removeInstance(name, memory)),
+  ],
+  [9, (random, _serial, memory) => [removeInstance(pick(random, BOXES), memory)]],
   [
     8,
     (random) => [
@@ -41,9 +49,13 @@ const ACTS: readonly (readonly [number, Act])[] = [
   [6, (random) => [create("workflows", workflow(pick(random, FLOWS), random))]],
   [4, (random) => [patch("workflows", pick(random, FLOWS), { spec: workflow("x", random).spec })]],
   [1, (random) => [remove("workflows", pick(random, FLOWS))]],
-  [12, (random, serial) => [create("workflowruns", run(`run-${serial}`, random))]],
-  [4, (random, serial) => [patch("workflowruns", someRun(random, serial), { spec: { cancel: true } })]],
-  [3, (random, serial) => [remove("workflowruns", someRun(random, serial))]],
+  [12, (random, serial, memory) => [create("workflowruns", run(`run-${serial}`, random, memory))]],
+  [
+    4,
+    (random, _serial, { runs }) =>
+      someRun(random, runs).map((name) => patch("workflowruns", name, { spec: { cancel: true } })),
+  ],
+  [3, (random, _serial, { runs }) => someRun(random, runs).map((name) => remove("workflowruns", name))],
   [
     9,
     (random) => [
@@ -65,11 +77,11 @@ const ACTS: readonly (readonly [number, Act])[] = [
 const TOTAL = ACTS.reduce((sum, [weight]) => sum + weight, 0);
 
 /** What the users do next. */
-export function nextOperations(random: Random, serial: number): readonly Operation[] {
+export function nextOperations(random: Random, serial: number, memory: Memory): readonly Operation[] {
   let left = random.next() * TOTAL;
   for (const [weight, act] of ACTS) {
     left -= weight;
-    if (left < 0) return act(random, serial);
+    if (left < 0) return act(random, serial, memory);
   }
   return [];
 }
@@ -81,6 +93,18 @@ export function firstOperations(random: Random): readonly Operation[] {
 
 function instance(name: string, random: Random) {
   return { apiVersion: API_VERSION, kind: "Instance", metadata: { name }, spec: { region: "iad", ...edit(random) } };
+}
+
+/** As `kubectl apply` does: made when it is new, changed when it is there. Now and then somebody is wrong about that. */
+function apply(name: string, random: Random, { boxes }: Memory): Operation {
+  const known = boxes.has(name) && random.next() < 0.9;
+  boxes.add(name);
+  return known ? patch("instances", name, { spec: edit(random) }) : create("instances", instance(name, random));
+}
+
+function removeInstance(name: string, { boxes }: Memory): Operation {
+  boxes.delete(name);
+  return remove("instances", name);
 }
 
 function edit(random: Random): Record<string, unknown> {
@@ -100,7 +124,7 @@ function edit(random: Random): Record<string, unknown> {
 
 function workflow(name: string, random: Random) {
   const count = 1 + Math.floor(random.next() * 4);
-  const shared = random.next() < 0.3;
+  const shared = random.next() < 0.2;
   const steps = Array.from({ length: count }, (_, index) => ({
     name: `s${index}`,
     instance: "box",
@@ -126,7 +150,8 @@ function workflow(name: string, random: Random) {
   };
 }
 
-function run(name: string, random: Random) {
+function run(name: string, random: Random, { runs }: Memory) {
+  runs.push(name);
   const parameters = { token: `${SECRET}-${name}` };
   return {
     apiVersion: API_VERSION,
@@ -138,11 +163,12 @@ function run(name: string, random: Random) {
 
 function script(random: Random): string {
   const ms = Math.round(random.next() ** 3 * 40_000);
-  return `sim ${ms} ${random.next() < 0.8 ? 0 : 3}`;
+  return `sim ${ms} ${random.next() < 0.9 ? 0 : 3}`;
 }
 
-function someRun(random: Random, serial: number): string {
-  return `run-${Math.max(0, serial - Math.floor(random.next() * 20))}`;
+/** One of the last few, if there is one. */
+function someRun(random: Random, runs: readonly string[]): readonly string[] {
+  return runs.length === 0 ? [] : [pick(random, runs.slice(-5))];
 }
 
 function create(plural: string, body: object): Operation {
