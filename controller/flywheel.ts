@@ -16,11 +16,11 @@ import type { Clock } from "./kernel/clock.ts";
 import { messageOf } from "./kernel/errors.ts";
 import type { Log } from "./kernel/log.ts";
 import type { Random } from "./kernel/random.ts";
-import { SHUTDOWN_MS } from "./limits.ts";
+import { SHUTDOWN_MS, START_ATTEMPTS, START_RETRY_MS } from "./limits.ts";
 import { flyBudget } from "./machines/budget.ts";
 import { flyMachines } from "./machines/client.ts";
 import { undiciHttp } from "./machines/http.ts";
-import type { Machines } from "./machines/machines.ts";
+import { type Machines, MachinesError } from "./machines/machines.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { openSqlite } from "./store/sqlite.ts";
 import type { Database } from "./store/store.ts";
@@ -137,7 +137,7 @@ async function openFly(parts: FlyParts, onClose: (close: Close) => void): Promis
     token: emulator?.token ?? config.fly.token ?? "",
     observe: (call) => metrics.called(call.action, String(call.status ?? "no answer"), call.durationMs),
   });
-  await ensureApp(machines, config, emulator);
+  await ensureApp(machines, parts, emulator);
   const controllers = startControllers({ ...parts, machines });
   onClose(() => controllers.close());
   return { emulator, machines, controllers };
@@ -192,10 +192,25 @@ async function withPort<T>(variable: string, port: number, open: () => Promise<T
   }
 }
 
-/** The machines need an app to live in; its absence is told at start rather than at the first instance. */
-async function ensureApp(machines: Machines, config: Config, emulator: Emulator | undefined): Promise<void> {
+/**
+ * The machines need an app to live in; its absence is told at start rather than at the first instance. A process that
+ * crashed may have used Fly's budget up, so being throttled is waited out.
+ */
+async function ensureApp(
+  machines: Machines,
+  { config, clock }: FlywheelOptions,
+  emulator: Emulator | undefined,
+): Promise<void> {
   const organization = config.fly.organization ?? (emulator ? "personal" : "");
-  await machines.ensureApp(config.fly.app, organization, new AbortController().signal);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await machines.ensureApp(config.fly.app, organization, new AbortController().signal);
+    } catch (error) {
+      const throttled = error instanceof MachinesError && error.class === "throttled";
+      if (!throttled || attempt === START_ATTEMPTS) throw error;
+      await clock.sleep(error.retryAfterMs ?? START_RETRY_MS);
+    }
+  }
 }
 
 /** Last opened, first closed; one that fails does not keep the others open. */

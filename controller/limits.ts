@@ -180,3 +180,7 @@ export const STEP_BACKOFF_MAX_MS = 5 * 60_000;
 
 /** Looks that are held open on one machine: OpenSSH gives a connection 10 channels unless told otherwise. */
 export const JOB_WATCHERS_PER_MACHINE = 6;
+
+/** A server that is throttled at start tries again: Fly's bursts are over in seconds. */
+export const START_ATTEMPTS = 10;
+export const START_RETRY_MS = 1000;

@@ -1,5 +1,5 @@
 // A server that cannot start says why in one line: the variable, its value, and what to do about it.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -60,6 +60,19 @@ describe("what keeps a server from starting", () => {
   test("an address beyond this computer without a key", async () => {
     expect(await reasonOf({ HOST: "0.0.0.0" })).toMatch(/HOST=0\.0\.0\.0: refusing .* without API_KEY/);
   });
+});
+
+test("a Fly that throttles is waited for: a process that crashed may have used the budget up", async () => {
+  const token = readFileSync(join(running.dataDir, "emulator", "token"), "utf8").trim();
+  const faults = await fetch(`${running.emulatorUrl}/_emulator/faults`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify({ throttled: { actions: ["app-get"], times: 2 } }),
+  });
+  expect(faults.status).toBeLessThan(300);
+  const second = await startServer({ FLY_API_TOKEN: token, FLY_FLAPS_BASE_URL: running.emulatorUrl });
+  expect((await fetch(`${second.url}/health`)).status).toBe(200);
+  await second.close();
 });
 
 test("a .env in the working directory is read, and the environment wins", async () => {
