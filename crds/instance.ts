@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { DAY_MS, duration } from "./duration.ts";
 import { MACHINE_SIZES } from "./machine-size.ts";
-import { AGE_COLUMN, condition, GROUP, type KindDef, type Resource, VERSION } from "./resource.ts";
+import { AGE_COLUMN, conditions, GROUP, type KindDef, type Resource, VERSION } from "./resource.ts";
 
 const REGION = /^[a-z]{3}$/;
 const region = z.string().regex(REGION, "must be a Fly region code of three letters, such as iad");
@@ -143,7 +143,7 @@ const transition = z.strictObject({
 
 export const instanceStatus = z.strictObject({
   observedGeneration: z.int().optional(),
-  conditions: z.array(condition).optional(),
+  conditions: conditions.optional(),
   machine: seenMachine.optional(),
   provisioning: provisioning.optional(),
   effectiveMode: z

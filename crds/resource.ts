@@ -6,35 +6,62 @@ import { z } from "zod";
 export const NAME_PATTERN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 export const NAME_MAX = 63;
 
-const ownerReference = z.strictObject({
-  apiVersion: z.string(),
-  kind: z.string(),
-  name: z.string(),
-  uid: z.string(),
-  controller: z.boolean().optional(),
-  blockOwnerDeletion: z.boolean().optional(),
-});
+/** A list whose items are told apart by a member: server-side apply merges it item by item. */
+export function mapList<T extends z.ZodArray>(list: T, key: string): T {
+  return list.meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key] });
+}
+
+const ownerReference = z
+  .strictObject({
+    apiVersion: z.string().describe("Of the owner."),
+    kind: z.string().describe("Of the owner."),
+    name: z.string().describe("Of the owner."),
+    uid: z.string().describe("Of the owner: another object of the same name does not own this one."),
+    controller: z.boolean().optional().describe("Whether the owner manages this object."),
+    blockOwnerDeletion: z
+      .boolean()
+      .optional()
+      .describe("Whether a foreground deletion of the owner waits for this object."),
+  })
+  .describe("An object without which this one is deleted.");
 
 const labels = z.record(z.string(), z.string());
 
 /** Kubernetes' ObjectMeta, as far as it is kept here. Times are RFC 3339 in UTC with seconds. */
-export const objectMeta = z.strictObject({
-  name: z.string().optional(),
-  generateName: z.string().optional(),
-  namespace: z.string().optional(),
-  uid: z.string().optional(),
-  resourceVersion: z.string().optional(),
-  generation: z.number().int().optional(),
-  creationTimestamp: z.string().nullish(),
-  deletionTimestamp: z.string().optional(),
-  deletionGracePeriodSeconds: z.number().int().optional(),
-  labels: labels.optional(),
-  annotations: labels.optional(),
-  finalizers: z.array(z.string()).optional(),
-  ownerReferences: z.array(ownerReference).optional(),
-  managedFields: z.array(z.unknown()).optional(),
-  selfLink: z.string().optional(),
-});
+export const objectMeta = z
+  .strictObject({
+    name: z.string().optional().describe("Unique in the namespace; cannot change."),
+    generateName: z.string().optional().describe("The server appends five characters to it when there is no name."),
+    namespace: z.string().optional().describe("The scope of the name; cannot change."),
+    uid: z
+      .string()
+      .optional()
+      .describe("Given by the server; tells objects apart that had the same name one after the other."),
+    resourceVersion: z
+      .string()
+      .optional()
+      .describe("Changes with every write; a write that carries an old one is refused."),
+    generation: z.int().optional().describe("Counts changes of what is wished for."),
+    creationTimestamp: z.string().nullish().describe("When the server made the object, RFC 3339 in UTC."),
+    deletionTimestamp: z
+      .string()
+      .optional()
+      .describe("When deletion was asked for; the object goes when no finalizer is left."),
+    deletionGracePeriodSeconds: z.int().optional().describe("Always 0 here."),
+    labels: labels.optional().describe("Keys and values to select objects by."),
+    annotations: labels.optional().describe("Keys and values that tools keep with the object."),
+    finalizers: z
+      .array(z.string())
+      .meta({ "x-kubernetes-list-type": "set" })
+      .optional()
+      .describe("Who has something to do before the object may go."),
+    ownerReferences: mapList(z.array(ownerReference), "uid")
+      .optional()
+      .describe("The objects that this one belongs to; it is deleted when none of them is left."),
+    managedFields: z.array(z.unknown()).optional().describe("Who manages which field, for server-side apply."),
+    selfLink: z.string().optional().describe("Out of use; ignored."),
+  })
+  .describe("What all objects have in common: name, labels, owners, and what the server keeps about them.");
 
 export type OwnerReference = z.output<typeof ownerReference>;
 
@@ -59,13 +86,15 @@ export interface ObjectMeta {
 }
 
 export const condition = z.strictObject({
-  type: z.string(),
+  type: z.string().describe("What is or is not so."),
   status: z.enum(["True", "False", "Unknown"]),
-  reason: z.string(),
-  message: z.string(),
-  observedGeneration: z.number().int(),
-  lastTransitionTime: z.string(),
+  reason: z.string().describe("Why, as one word for programs."),
+  message: z.string().describe("Why, as a sentence for people."),
+  observedGeneration: z.int().describe("The generation of the spec that this is about."),
+  lastTransitionTime: z.string().describe("When status last changed."),
 });
+/** The conditions of a status, one of each type. */
+export const conditions = mapList(z.array(condition), "type").describe("What is true of the object now.");
 export type Condition = z.output<typeof condition>;
 
 /** An object of any kind, as stored and served. */

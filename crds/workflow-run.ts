@@ -1,7 +1,7 @@
 // A run is one execution of a workflow. It keeps the definition it began with, so that later edits do not reach it.
 import { z } from "zod";
 import { envName } from "./instance.ts";
-import { AGE_COLUMN, condition, GROUP, type KindDef, type Resource, VERSION } from "./resource.ts";
+import { AGE_COLUMN, conditions, GROUP, type KindDef, mapList, type Resource, VERSION } from "./resource.ts";
 import { workflowSpec } from "./workflow.ts";
 
 export const workflowRunSpec = z.strictObject({
@@ -38,7 +38,7 @@ const stepStatus = z.strictObject({
 
 export const workflowRunStatus = z.strictObject({
   observedGeneration: z.int().optional(),
-  conditions: z.array(condition).optional(),
+  conditions: conditions.optional(),
   startedAt: z.string().optional(),
   finishedAt: z.string().optional(),
   /** The definition as it was when the run began. */
@@ -47,7 +47,7 @@ export const workflowRunStatus = z.strictObject({
     .optional()
     .describe("The workflow as it was when the run began."),
   parameters: z.record(z.string(), z.string()).optional().describe("Given values and defaults together."),
-  steps: z.array(stepStatus).optional(),
+  steps: mapList(z.array(stepStatus), "name").optional(),
   outputs: z.record(z.string(), z.string()).optional(),
 });
 

@@ -2,7 +2,16 @@
 import { z } from "zod";
 import { DAY_MS, duration } from "./duration.ts";
 import { envName, instanceSpec } from "./instance.ts";
-import { AGE_COLUMN, condition, GROUP, type KindDef, NAME_PATTERN, type Resource, VERSION } from "./resource.ts";
+import {
+  AGE_COLUMN,
+  conditions,
+  GROUP,
+  type KindDef,
+  mapList,
+  NAME_PATTERN,
+  type Resource,
+  VERSION,
+} from "./resource.ts";
 
 const stepName = z.string().max(40).regex(NAME_PATTERN, "must be lower case letters, digits and -, at most 40");
 
@@ -62,14 +71,14 @@ const trigger = z.strictObject({
 export const workflowSpec = z.strictObject({
   description: z.string().max(4096).optional(),
   triggers: z.array(trigger).max(1).optional(),
-  parameters: z.array(parameter).max(128).default([]),
+  parameters: mapList(z.array(parameter).max(128), "name").default([]),
   instances: z
     .record(
       z.string().max(20).regex(NAME_PATTERN, "must be lower case letters, digits and -, at most 20"),
       workflowInstance,
     )
     .default({}),
-  steps: z.array(step).min(1).max(1000),
+  steps: mapList(z.array(step).min(1).max(1000), "name"),
   cleanup: z
     .enum(["Always", "OnSuccess", "Never"])
     .default("Always")
@@ -78,7 +87,7 @@ export const workflowSpec = z.strictObject({
 
 export const workflowStatus = z.strictObject({
   observedGeneration: z.int().optional(),
-  conditions: z.array(condition).optional(),
+  conditions: conditions.optional(),
   lastRun: z.string().optional().describe("The run that the Apply trigger made for the observed generation."),
 });
 
