@@ -16,6 +16,7 @@ import type { Store } from "../../controller/store/store.ts";
 import { createReach } from "../../controller/transports/pool.ts";
 import type { Transport } from "../../controller/transports/transport.ts";
 import { KINDS } from "../../crds/kinds.ts";
+import { actionOf } from "./faults.ts";
 import { createLife, type Life, never } from "./life.ts";
 import { simRunners, type Wires } from "./transport.ts";
 
@@ -28,6 +29,11 @@ const DEFAULTS = { region: "iad", image: "ubuntu:22.04", size: "shared-cpu-1x", 
 export const RESYNC_MS = 60_000;
 const WORKERS = 16;
 
+/** Something that the outside sees: a commit, a call, a connection, a command. */
+export interface Effect {
+  readonly name: string;
+}
+
 export interface Outside {
   readonly file: SqliteFile;
   readonly clock: Clock & { schedule(callback: () => void): void };
@@ -38,7 +44,7 @@ export interface Outside {
   readonly observeIntervalMs: number;
   skewMs(): number;
   /** Whether the process dies at this point. */
-  dies(effect: string, when: "before" | "after"): boolean;
+  dies(effect: Effect, when: "before" | "after"): boolean;
   /** A transaction is durable. */
   committed(): void;
   keysOf(uid: string): { readonly hostKey: string; readonly authorizedKeys: string };
@@ -60,16 +66,17 @@ export function startProcess(outside: Outside): Process {
   const life = createLife();
   const clock = life.clock(outside.clock, outside.skewMs);
 
-  function dies(effect: string, when: "before" | "after"): boolean {
+  function dies(effect: Effect, when: "before" | "after"): boolean {
     if (!life.dead && outside.dies(effect, when)) life.kill();
     return life.dead;
   }
 
   function effect<T>(name: string, act: () => Promise<T>): Promise<T> {
-    if (life.dead || dies(name, "before")) return never();
+    const one = { name };
+    if (life.dead || dies(one, "before")) return never();
     return life.reply(
       act().finally(() => {
-        dies(name, "after");
+        dies(one, "after");
       }),
     );
   }
@@ -80,14 +87,15 @@ export function startProcess(outside: Outside): Process {
     log,
     schedule: (flush) =>
       outside.clock.schedule(() => {
-        if (life.dead || dies("commit", "before")) return;
+        const commit = { name: "commit" };
+        if (life.dead || dies(commit, "before")) return;
         flush();
         outside.committed();
-        dies("commit", "after");
+        dies(commit, "after");
       }),
   });
   outside.opened(store);
-  const http: Http = { send: (request, signal) => effect("call", () => outside.http.send(request, signal)) };
+  const http: Http = { send: (request, signal) => effect(actionOf(request), () => outside.http.send(request, signal)) };
   const wire = (transport: Transport): Transport => ({
     name: transport.name,
     connect: async (target, signal) => {

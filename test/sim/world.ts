@@ -16,8 +16,8 @@ import { virtualClock } from "../virtual-clock.ts";
 import { type Struck, strike } from "./blows.ts";
 import { CALM, faultyHttp, pick, type Ratios } from "./faults.ts";
 import { createInvariants, type HistoryRow, SECRET } from "./invariants.ts";
-import { jobsOnMachines } from "./jobs-on-machines.ts";
-import { APP, type Process, startProcess, TOKEN } from "./process.ts";
+import { type BegunJob, jobsOnMachines } from "./jobs-on-machines.ts";
+import { APP, type Outside, type Process, startProcess, TOKEN } from "./process.ts";
 import { createTrace } from "./trace.ts";
 import { createWires } from "./transport.ts";
 import { createWatchers } from "./watchers.ts";
@@ -30,7 +30,19 @@ const RESTART_MAX_MS = 15_000;
 
 export type World = ReturnType<typeof simWorld>;
 
-export function simWorld(seed: number, seen?: (line: string) => void) {
+/** A world in which chance decides nothing about the process, and somebody looks at all that is true. */
+export interface Script {
+  readonly observeIntervalMs: number;
+  /** From a death of the process to the next one. */
+  readonly outageMs: number;
+  readonly dies: Outside["dies"];
+  committed(row: HistoryRow): void;
+  machineChanged(record: MachineRecord): void;
+  began(job: BegunJob): void;
+  exited(job: BegunJob, exitCode: number): void;
+}
+
+export function simWorld(seed: number, seen?: (line: string) => void, script?: Script) {
   const random = seededRandom(seed);
   const clock = virtualClock(undefined, SETTLE_TURNS);
   const violations: string[] = [];
@@ -50,17 +62,19 @@ export function simWorld(seed: number, seen?: (line: string) => void) {
     began(job) {
       trace.add(`job  ${job.key.run}/${job.key.step}/${job.key.attempt} begins on ${job.machineId}`);
       invariants.began(job);
+      script?.began(job);
     },
     exited(job, code) {
       trace.add(`job  ${job.key.run}/${job.key.step}/${job.key.attempt} exits ${code}`);
       invariants.exited(job, code);
+      script?.exited(job, code);
     },
   });
   const cloud = new Cloud({
     clock,
     random,
     guests: jobs.guests,
-    knobs: knobsFor(random.next()),
+    knobs: script ? {} : knobsFor(random.next()),
     state: {
       ...noStateStore,
       save: async (kind, _id, value) => (kind === "machines" ? machineSaved(value as MachineRecord) : undefined),
@@ -73,6 +87,7 @@ export function simWorld(seed: number, seen?: (line: string) => void) {
     if (phases.get(record.id) !== record.phase) trace.add(`cloud ${record.id} (${record.name}) is ${record.phase}`);
     phases.set(record.id, record.phase);
     invariants.machineChanged(record);
+    script?.machineChanged(record);
   }
 
   const http = faultyHttp({
@@ -110,6 +125,7 @@ export function simWorld(seed: number, seen?: (line: string) => void) {
       newest = row.revision;
       trace.add(`store ${row.revision} ${row.type} ${row.kind.split(".")[0]}/${row.name}${said(row)}`);
       invariants.committed(row);
+      script?.committed(row);
       watchers.committed(row.kind, row.revision);
     }
   }
@@ -135,7 +151,7 @@ export function simWorld(seed: number, seen?: (line: string) => void) {
   }
 
   const log = recorder((line) => invariants.logged(line));
-  const observeIntervalMs = pick(random, OBSERVE_MS);
+  const observeIntervalMs = script?.observeIntervalMs ?? pick(random, OBSERVE_MS);
   let process: Process | undefined;
 
   function start(): void {
@@ -152,8 +168,8 @@ export function simWorld(seed: number, seen?: (line: string) => void) {
       opened: watchers.watch,
       skewMs: () => skewMs,
       dies(effect, when) {
-        if (!strikes(ratios.crash)) return false;
-        killed(`${when} ${effect}`);
+        if (!(script ? script.dies(effect, when) : strikes(ratios.crash))) return false;
+        killed(`${when} ${effect.name}`);
         return true;
       },
       committed,
@@ -168,19 +184,24 @@ export function simWorld(seed: number, seen?: (line: string) => void) {
   function killed(where: string): void {
     trace.add(`process killed ${where}`);
     process = undefined;
-    later(random.next() * RESTART_MAX_MS, start);
+    later(script?.outageMs ?? random.next() * RESTART_MAX_MS, start);
   }
 
   function later(ms: number, what: () => void): void {
     clock.sleep(ms).then(what);
   }
 
-  async function operate({ method, path, body }: Operation): Promise<void> {
+  /** The status of the answer, if there was one. */
+  async function operate({ method, path, body }: Operation): Promise<number | undefined> {
     const what = `user ${method} ${path}`;
-    if (!process) return trace.add(`${what} -> no server`);
+    if (!process) {
+      trace.add(`${what} -> no server`);
+      return undefined;
+    }
     const response = await process.request(method, path, body);
     trace.add(`${what} -> ${response?.status ?? "no answer"}`);
     if (response && response.status >= 500) violated(`the API answered ${response.status}: ${await response.text()}`);
+    return response?.status;
   }
 
   const struck: Struck = {
