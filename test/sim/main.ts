@@ -1,4 +1,6 @@
-// `npm run sim -- --seeds N --from S` runs many seeds; `SEED=… npm run sim` replays one and prints all that happens.
+// `npm run sim -- --seeds N --from S` runs many seeds; `SEED=… npm run sim` replays one and prints all that happens;
+// `npm run sim -- --crash-points` kills the process at every effect of each scenario.
+import { reportCrashPoints } from "./crash-report.ts";
 import { simulate, type Verdict } from "./simulate.ts";
 
 const LAST_EVENTS = 60;
@@ -38,8 +40,14 @@ function option(name: string, fallback: number): number {
   return value;
 }
 
+function text(name: string): string {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? "" : (process.argv[at + 1] ?? "");
+}
+
 const { SEED } = process.env;
-process.exitCode =
-  SEED === undefined
+process.exitCode = process.argv.includes("--crash-points")
+  ? await reportCrashPoints(text("scenario"), text("at"), () => performance.now())
+  : SEED === undefined
     ? await many(option("from", 1), option("seeds", 100), process.argv.includes("--keep-going"))
     : await replay(Number(SEED));

@@ -171,14 +171,14 @@ function someRun(random: Random, runs: readonly string[]): readonly string[] {
   return runs.length === 0 ? [] : [pick(random, runs.slice(-5))];
 }
 
-function create(plural: string, body: object): Operation {
+export function create(plural: string, body: object): Operation {
   return { method: "POST", path: `${NAMESPACED}/${plural}`, body };
 }
 
-function patch(plural: string, name: string, body: object): Operation {
+export function patch(plural: string, name: string, body: object): Operation {
   return { method: "PATCH", path: `${NAMESPACED}/${plural}/${name}`, body };
 }
 
-function remove(plural: string, name: string): Operation {
+export function remove(plural: string, name: string): Operation {
   return { method: "DELETE", path: `${NAMESPACED}/${plural}/${name}` };
 }
