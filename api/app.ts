@@ -8,6 +8,7 @@ import { mountHealth } from "./health.ts";
 import { HttpError } from "./http-error.ts";
 import { httpMetrics } from "./http-metrics.ts";
 import { mountDiscovery } from "./kube/discovery.ts";
+import { mountOpenApi } from "./kube/openapi/mount.ts";
 import { mountKind } from "./kube/resources.ts";
 import { mountExecs } from "./rest/execs.ts";
 import { mountInstances } from "./rest/instances.ts";
@@ -27,6 +28,7 @@ export function createApi(options: ApiOptions): Api {
   mountHealth(api, options);
   for (const kind of options.kinds) mountKind(api, kind, options, parts);
   mountDiscovery(api, options.kinds);
+  mountOpenApi(api, options.kinds, options.version);
   mountExecs(api, options);
   mountInstances(api, options);
   mountRuns(api, options, parts);

@@ -6,22 +6,22 @@ import { AGE_COLUMN, GROUP, type KindDef, type Resource, VERSION } from "./resou
 export const executionSpec = z.strictObject({
   instance: z.string().min(1).describe("Name of an instance of this namespace."),
   command: z.string().min(1).max(131_072).describe("Run by sh -c in HOME."),
-  timeoutMs: z.int().min(1).max(86_400_000),
-  cancel: z.boolean().default(false),
+  timeoutMs: z.int().min(1).max(86_400_000).describe("Milliseconds; then its processes are killed."),
+  cancel: z.boolean().default(false).describe("true asks for cancellation; it cannot be taken back."),
 });
 
 export const executionStatus = z.strictObject({
-  observedGeneration: z.int().optional(),
-  state: z.enum(["Running", "Succeeded", "Failed", "Timeout", "Cancelled"]),
-  machineId: z.string().optional(),
-  exitCode: z.int().optional(),
-  startedAt: z.string().optional(),
+  observedGeneration: z.int().optional().describe("The generation of the spec that this status is about."),
+  state: z.enum(["Running", "Succeeded", "Failed", "Timeout", "Cancelled"]).describe("Where the command stands."),
+  machineId: z.string().optional().describe("Fly's id of the machine it runs on."),
+  exitCode: z.int().optional().describe("Of the command."),
+  startedAt: z.string().optional().describe("When it was decided to run it."),
   acknowledgedAt: z
     .string()
     .optional()
     .describe("When the machine was first seen to have the command; before that it may be sent again."),
-  completedAt: z.string().optional(),
-  message: z.string().optional(),
+  completedAt: z.string().optional().describe("When it was over."),
+  message: z.string().optional().describe("Why it is so, for people."),
 });
 
 export type ExecutionSpec = z.output<typeof executionSpec>;

@@ -28,34 +28,39 @@ const file = z
 
 const port = z.int().min(1).max(65535);
 const service = z.strictObject({
-  protocol: z.enum(["tcp", "udp"]),
-  internal_port: port,
+  protocol: z.enum(["tcp", "udp"]).describe("What the machine speaks on the port."),
+  internal_port: port.describe("The port on the machine."),
   ports: z
     .array(
       z.strictObject({
-        port: port.optional(),
-        start_port: port.optional(),
-        end_port: port.optional(),
-        handlers: z.array(z.string()).optional(),
-        force_https: z.boolean().optional(),
+        port: port.optional().describe("One port; or a range by start_port and end_port."),
+        start_port: port.optional().describe("The first port of a range."),
+        end_port: port.optional().describe("The last port of a range."),
+        handlers: z.array(z.string()).optional().describe("Fly's handlers, such as http and tls."),
+        force_https: z.boolean().optional().describe("Whether plain HTTP is redirected."),
       }),
     )
-    .optional(),
-  autostop: z.enum(["off", "stop", "suspend"]).optional(),
-  autostart: z.boolean().optional(),
-  min_machines_running: z.int().min(0).optional(),
+    .optional()
+    .describe("The ports that the proxy listens on."),
+  autostop: z
+    .enum(["off", "stop", "suspend"])
+    .optional()
+    .describe("What the proxy does with a machine without traffic."),
+  autostart: z.boolean().optional().describe("Whether traffic starts a machine that is stopped."),
+  min_machines_running: z.int().min(0).optional().describe("How many machines the proxy leaves running."),
   concurrency: z
     .strictObject({
-      type: z.enum(["connections", "requests"]),
-      soft_limit: z.int().min(1).optional(),
-      hard_limit: z.int().min(1).optional(),
+      type: z.enum(["connections", "requests"]).describe("What is counted."),
+      soft_limit: z.int().min(1).optional().describe("Above it other machines are preferred."),
+      hard_limit: z.int().min(1).optional().describe("Above it the machine gets nothing new."),
     })
-    .optional(),
+    .optional()
+    .describe("How much one machine is given."),
 });
 
 const restart = z.strictObject({
-  policy: z.enum(["no", "always", "on-failure"]),
-  max_retries: z.int().min(0).max(100).optional(),
+  policy: z.enum(["no", "always", "on-failure"]).describe("When the main process is started again."),
+  max_retries: z.int().min(0).max(100).optional().describe("Of on-failure."),
 });
 
 export const instanceSpec = z.strictObject({
@@ -72,7 +77,7 @@ export const instanceSpec = z.strictObject({
     .max(256)
     .optional()
     .describe("Runs in place of the image's own command, beside our init."),
-  files: z.array(file).max(64).optional(),
+  files: z.array(file).max(64).optional().describe("Files that Fly writes at every boot."),
   services: z.array(service).max(32).optional().describe("Fly's services: what its proxy exposes."),
   restart: restart
     .optional()
@@ -90,16 +95,24 @@ export const instanceSpec = z.strictObject({
     .optional()
     .describe("Fly's preset name; DEFAULT_MACHINE_SIZE when absent."),
   memoryMb: z.int().min(256).max(131_072).optional().describe("Memory in MiB; the preset's own when absent."),
-  env: z.record(envName, z.string().max(32_768)).optional(),
+  env: z
+    .record(envName, z.string().max(32_768))
+    .optional()
+    .describe("Environment of the image's command, of steps and execs."),
   rootfs: z
-    .strictObject({ persist: z.enum(["Always", "Restart", "Never"]).default("Never") })
+    .strictObject({
+      persist: z.enum(["Always", "Restart", "Never"]).default("Never").describe("What the root file system outlives."),
+    })
     .default({ persist: "Never" })
     .describe("Whether the root file system outlives a stop (Always, Restart) and an update (Always)."),
-  operatingMode: z.enum(["Running", "Suspended", "Stopped"]).default("Running"),
+  operatingMode: z
+    .enum(["Running", "Suspended", "Stopped"])
+    .default("Running")
+    .describe("What the machine should be doing."),
   idle: z
     .strictObject({
       after: duration(10_000, 30 * DAY_MS).describe("How long without a step or an exec."),
-      action: z.enum(["Suspend", "Stop", "Delete"]).default("Suspend"),
+      action: z.enum(["Suspend", "Stop", "Delete"]).default("Suspend").describe("What then happens to the machine."),
     })
     .optional()
     .describe("What to do with a machine that nothing uses. The decision is kept in status; the spec stays yours."),
@@ -110,42 +123,45 @@ export const instanceSpec = z.strictObject({
     .enum(["Delete", "Orphan"])
     .default("Delete")
     .describe("What becomes of the machine when the instance is deleted."),
-  ssh: z.strictObject({ port: port.default(2222) }).default({ port: 2222 }),
+  ssh: z
+    .strictObject({ port: port.default(2222).describe("Where sshd listens on the machine.") })
+    .default({ port: 2222 })
+    .describe("How to reach the machine."),
 });
 
 /** Where the instance stands in making its machine; committed before every create call, so that a crash loses nothing. */
 const provisioning = z.strictObject({
   incarnation: z.int().describe("Counts machines made for this instance; part of the machine's name."),
-  machineName: z.string(),
+  machineName: z.string().describe("Computed from uid and incarnation, so that every attempt has the same."),
   region: z.string().describe("Where the machine is asked for now."),
   /** Set while the outcome of a create call is unknown. */
   requestedAt: z.string().optional().describe("When the create call whose outcome is unknown was sent."),
   createdAt: z.string().optional().describe("When the current machine was made, by our own clock."),
   failures: z.int().optional().describe("Machines that could not be made, or did not live, in a row."),
-  retryAt: z.string().optional(),
+  retryAt: z.string().optional().describe("When the next machine may be tried."),
 });
 
 const seenMachine = z.strictObject({
-  id: z.string(),
-  name: z.string().optional(),
+  id: z.string().describe("Fly's id of the machine."),
+  name: z.string().optional().describe("Fly's name of the machine."),
   state: z.string().describe("Fly's own word for it."),
-  region: z.string(),
-  privateIp: z.string(),
+  region: z.string().describe("Where it is."),
+  privateIp: z.string().describe("Its address in the private network."),
   instanceId: z.string().describe("Fly's id of this version of the machine; changes with every update."),
 });
 
 const transition = z.strictObject({
-  action: z.enum(["Update", "Replace", "Start", "Stop", "Suspend", "Restart"]),
+  action: z.enum(["Update", "Replace", "Start", "Stop", "Suspend", "Restart"]).describe("What will be done."),
   fields: z.array(z.string()).optional().describe("The fields that differ."),
   message: z.string().describe("What will happen, and what it erases."),
-  announcedAt: z.string(),
+  announcedAt: z.string().describe("Since when this is announced."),
 });
 
 export const instanceStatus = z.strictObject({
-  observedGeneration: z.int().optional(),
+  observedGeneration: z.int().optional().describe("The generation of the spec that this status is about."),
   conditions: conditions.optional(),
-  machine: seenMachine.optional(),
-  provisioning: provisioning.optional(),
+  machine: seenMachine.optional().describe("The machine as it was last seen."),
+  provisioning: provisioning.optional().describe("Where the making of the machine stands."),
   effectiveMode: z
     .enum(["Running", "Suspended", "Stopped"])
     .optional()
@@ -153,24 +169,25 @@ export const instanceStatus = z.strictObject({
   pending: transition.optional().describe("A change that is announced and not yet made."),
   idle: z
     .strictObject({
-      lastActivity: z.string(),
+      lastActivity: z.string().describe("When something was last active."),
       source: z.string().describe("What was active last."),
       actsAt: z.string().optional().describe("When the idle action happens if nothing else does."),
       blockers: z.array(z.string()).optional().describe("What keeps the instance busy now."),
       actedAt: z.string().optional().describe("When the idle action was taken; cleared by the next activity."),
     })
-    .optional(),
+    .optional()
+    .describe("How long nothing has used the machine, and what follows."),
   expiresAt: z.string().optional().describe("When ttl deletes the instance."),
   startup: z
     .strictObject({
-      requested: z.string().optional(),
-      created: z.string().optional(),
-      started: z.string().optional(),
-      ready: z.string().optional(),
+      requested: z.string().optional().describe("When a machine was first asked for."),
+      created: z.string().optional().describe("When Fly had made it."),
+      started: z.string().optional().describe("When it ran."),
+      ready: z.string().optional().describe("When it first answered."),
     })
     .optional()
     .describe("Written once each: how long the first machine took."),
-  message: z.string().optional(),
+  message: z.string().optional().describe("What is going on, for people."),
 });
 
 export type InstanceSpec = z.output<typeof instanceSpec>;

@@ -2,8 +2,12 @@
 import { z } from "zod";
 import { AGE_COLUMN, type KindDef, type Resource } from "./resource.ts";
 
-const namespaceSpec = z.strictObject({ finalizers: z.array(z.string()).optional() });
-const namespaceStatus = z.strictObject({ phase: z.enum(["Active", "Terminating"]).optional() });
+const namespaceSpec = z.strictObject({
+  finalizers: z.array(z.string()).optional().describe("What must be done before the namespace may go."),
+});
+const namespaceStatus = z.strictObject({
+  phase: z.enum(["Active", "Terminating"]).optional().describe("Terminating while its objects are deleted."),
+});
 
 export type Namespace = Resource<z.output<typeof namespaceSpec>, z.output<typeof namespaceStatus>, "Namespace">;
 

@@ -87,7 +87,7 @@ export interface ObjectMeta {
 
 export const condition = z.strictObject({
   type: z.string().describe("What is or is not so."),
-  status: z.enum(["True", "False", "Unknown"]),
+  status: z.enum(["True", "False", "Unknown"]).describe("Whether it is so."),
   reason: z.string().describe("Why, as one word for programs."),
   message: z.string().describe("Why, as a sentence for people."),
   observedGeneration: z.int().describe("The generation of the spec that this is about."),
@@ -120,6 +120,14 @@ export interface Column {
   readonly description?: string;
 }
 
+/** Something that can be read below an object, beside its status: `workflowruns/NAME/log`. */
+export interface Subresource {
+  readonly name: string;
+  readonly contentType: string;
+  /** One sentence. */
+  readonly description: string;
+}
+
 /** Everything there is to know about a kind; adding one is a file here and a line in `kinds.ts`. */
 export interface KindDef<R extends AnyResource = AnyResource> {
   readonly group: string;
@@ -135,6 +143,7 @@ export interface KindDef<R extends AnyResource = AnyResource> {
   /** The members of an object beside apiVersion, kind and metadata: `spec` and `status`, or what the kind has instead. */
   readonly fields: Readonly<Record<string, z.ZodType>>;
   readonly columns: readonly Column[];
+  readonly subresources?: readonly Subresource[];
   /** Paths below the object that may not change once set, each with the reason that the user is told. */
   readonly immutable: readonly { readonly path: string; readonly reason: string }[];
   /** Carries the type only; never set. */

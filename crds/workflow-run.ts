@@ -5,20 +5,21 @@ import { AGE_COLUMN, conditions, GROUP, type KindDef, mapList, type Resource, VE
 import { workflowSpec } from "./workflow.ts";
 
 export const workflowRunSpec = z.strictObject({
-  workflowRef: z.strictObject({ name: z.string().min(1) }),
-  parameters: z.record(envName, z.string()).default({}),
+  workflowRef: z
+    .strictObject({ name: z.string().min(1).describe("Of a workflow of this namespace.") })
+    .describe("What is executed."),
+  parameters: z.record(envName, z.string()).default({}).describe("Values by name; defaults fill the rest."),
   cancel: z.boolean().default(false).describe("true asks for cancellation; it cannot be taken back."),
 });
 
 export const STEP_STATES = ["Pending", "Running", "Succeeded", "Failed", "Skipped", "Cancelled"] as const;
 
 const stepStatus = z.strictObject({
-  name: z.string(),
-  state: z.enum(STEP_STATES),
+  name: z.string().describe("Of the step in the definition."),
+  state: z.enum(STEP_STATES).describe("Where the step stands."),
   attempts: z.int().describe("Attempts begun."),
   instance: z.string().optional().describe("Name of the instance it runs on."),
-  /** Of the current attempt. */
-  machineId: z.string().optional(),
+  machineId: z.string().optional().describe("Of the current attempt."),
   startedAt: z.string().optional().describe("Of the first attempt."),
   attemptStartedAt: z
     .string()
@@ -29,26 +30,29 @@ const stepStatus = z.strictObject({
     .optional()
     .describe("When the machine was first seen to have the current attempt; before that it may be sent again."),
   unreachableSince: z.string().optional().describe("Since when the machine of a running attempt has not answered."),
-  finishedAt: z.string().optional(),
-  exitCode: z.int().optional(),
+  finishedAt: z.string().optional().describe("When the step was over."),
+  exitCode: z.int().optional().describe("Of the last attempt."),
   retryAt: z.string().optional().describe("When the next attempt may begin."),
-  reason: z.string().optional(),
-  message: z.string().optional(),
+  reason: z.string().optional().describe("Why it is so, as one word for programs."),
+  message: z.string().optional().describe("Why it is so, for people."),
 });
 
 export const workflowRunStatus = z.strictObject({
-  observedGeneration: z.int().optional(),
+  observedGeneration: z.int().optional().describe("The generation of the spec that this status is about."),
   conditions: conditions.optional(),
-  startedAt: z.string().optional(),
-  finishedAt: z.string().optional(),
-  /** The definition as it was when the run began. */
+  startedAt: z.string().optional().describe("When the run began."),
+  finishedAt: z.string().optional().describe("When the run was over."),
   definition: z
-    .strictObject({ uid: z.string(), generation: z.int(), spec: workflowSpec })
+    .strictObject({
+      uid: z.string().describe("Of the workflow."),
+      generation: z.int().describe("Of the workflow at that time."),
+      spec: workflowSpec,
+    })
     .optional()
     .describe("The workflow as it was when the run began."),
   parameters: z.record(z.string(), z.string()).optional().describe("Given values and defaults together."),
-  steps: mapList(z.array(stepStatus), "name").optional(),
-  outputs: z.record(z.string(), z.string()).optional(),
+  steps: mapList(z.array(stepStatus), "name").optional().describe("Each step of the definition."),
+  outputs: z.record(z.string(), z.string()).optional().describe("What the run hands out."),
 });
 
 export type WorkflowRunSpec = z.output<typeof workflowRunSpec>;
@@ -81,6 +85,13 @@ export const workflowRunKind: KindDef<WorkflowRun> = {
     { name: "Started", type: "date", jsonPath: ".status.startedAt", priority: 1 },
     { name: "Finished", type: "date", jsonPath: ".status.finishedAt", priority: 1 },
     AGE_COLUMN,
+  ],
+  subresources: [
+    {
+      name: "log",
+      contentType: "application/x-ndjson",
+      description: "What the steps have printed, a JSON text a line.",
+    },
   ],
   immutable: [
     { path: "spec.workflowRef", reason: "a run executes one workflow; create another run" },

@@ -16,9 +16,9 @@ import {
 const stepName = z.string().max(40).regex(NAME_PATTERN, "must be lower case letters, digits and -, at most 40");
 
 const parameter = z.strictObject({
-  name: envName,
-  description: z.string().optional(),
-  required: z.boolean().default(false),
+  name: envName.describe("Of the environment variable that scripts read."),
+  description: z.string().optional().describe("What it is for."),
+  required: z.boolean().default(false).describe("Whether a run must give a value."),
   default: z.string().optional().describe("Used when the run gives no value; an empty text when absent."),
 });
 
@@ -40,17 +40,21 @@ const retry = z.strictObject({
 });
 
 const step = z.strictObject({
-  name: stepName,
+  name: stepName.describe("Unique in the workflow."),
   instance: z.string().optional().describe("A key of `instances`; may be left out when there is just one."),
   run: z
     .string()
     .min(1)
     .max(262_144)
     .describe("A script for bash -eo pipefail, else sh -e. Parameters are environment variables."),
-  dependsOn: z.array(z.string()).default([]),
-  env: z.record(envName, z.string()).optional(),
-  timeout: duration(1000, 7 * DAY_MS).default("1h"),
-  retry: retry.default({ limit: 0, backoff: "5s", on: ["Failed", "Timeout"] }),
+  dependsOn: z.array(z.string()).default([]).describe("Steps that must have succeeded before this one begins."),
+  env: z.record(envName, z.string()).optional().describe("Environment of this step, beside the parameters."),
+  timeout: duration(1000, 7 * DAY_MS)
+    .default("1h")
+    .describe("How long an attempt may take; then its processes are killed."),
+  retry: retry
+    .default({ limit: 0, backoff: "5s", on: ["Failed", "Timeout"] })
+    .describe("What is tried again, how often and when."),
 });
 
 /** Either a reference to an instance that exists, or the spec of one that the run makes and owns. */
@@ -65,20 +69,23 @@ const trigger = z.strictObject({
   type: z
     .enum(["Apply"])
     .describe("Apply: one run for each generation, so that an applied workflow converges like a Job."),
-  parameters: z.record(envName, z.string()).optional(),
+  parameters: z.record(envName, z.string()).optional().describe("Values for the run that it makes."),
 });
 
 export const workflowSpec = z.strictObject({
-  description: z.string().max(4096).optional(),
-  triggers: z.array(trigger).max(1).optional(),
-  parameters: mapList(z.array(parameter).max(128), "name").default([]),
+  description: z.string().max(4096).optional().describe("What the workflow is for."),
+  triggers: z.array(trigger).max(1).optional().describe("What makes runs by itself."),
+  parameters: mapList(z.array(parameter).max(128), "name")
+    .default([])
+    .describe("What a run may be given; scripts read them as environment variables."),
   instances: z
     .record(
       z.string().max(20).regex(NAME_PATTERN, "must be lower case letters, digits and -, at most 20"),
       workflowInstance,
     )
-    .default({}),
-  steps: mapList(z.array(step).min(1).max(1000), "name"),
+    .default({})
+    .describe("Machines by key: made for each run and owned by it, or referred to by name."),
+  steps: mapList(z.array(step).min(1).max(1000), "name").describe("What is done, as a graph by dependsOn."),
   cleanup: z
     .enum(["Always", "OnSuccess", "Never"])
     .default("Always")
@@ -86,7 +93,7 @@ export const workflowSpec = z.strictObject({
 });
 
 export const workflowStatus = z.strictObject({
-  observedGeneration: z.int().optional(),
+  observedGeneration: z.int().optional().describe("The generation of the spec that this status is about."),
   conditions: conditions.optional(),
   lastRun: z.string().optional().describe("The run that the Apply trigger made for the observed generation."),
 });

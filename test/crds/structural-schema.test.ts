@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { memberSchemas } from "../../crds/definition.ts";
 import { KINDS } from "../../crds/kinds.ts";
 import { mapList } from "../../crds/resource.ts";
 import { type StructuralSchema, structuralSchema } from "../../crds/structural-schema.ts";
@@ -27,11 +28,27 @@ function faults(schema: StructuralSchema, path: string): readonly string[] {
   ];
 }
 
+function undescribed(schema: StructuralSchema, path: string): readonly string[] {
+  return [
+    ...(schema.description ? [] : [path]),
+    ...Object.entries(schema.properties ?? {}).flatMap(([key, child]) => undescribed(child, `${path}.${key}`)),
+    ...Object.entries(schema.items?.properties ?? {}).flatMap(([key, child]) => undescribed(child, `${path}[].${key}`)),
+    ...Object.entries(schema.additionalProperties?.properties ?? {}).flatMap(([key, child]) =>
+      undescribed(child, `${path}{}.${key}`),
+    ),
+  ];
+}
+
 describe("the structural schema of", () => {
   for (const kind of KINDS) {
     it(`${kind.kind} keeps Kubernetes' rules`, () => {
-      const found = Object.entries(kind.fields).flatMap(([name, field]) => faults(structuralSchema(field), name));
+      const found = Object.entries(memberSchemas(kind)).flatMap(([name, schema]) => faults(schema, name));
       expect(found).toEqual([]);
+    });
+
+    it(`${kind.kind} says of every field what it is`, () => {
+      const found = Object.entries(memberSchemas(kind)).flatMap(([name, schema]) => undescribed(schema, name));
+      expect(found.filter((path) => !path.startsWith("status.definition.spec"))).toEqual([]);
     });
   }
 

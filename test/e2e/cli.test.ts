@@ -197,7 +197,7 @@ describe.runIf(existsSync("/usr/bin/kubectl"))("beside kubectl", () => {
     const manifest = box("shared", { env: { SCRIPT: "a 2>&1 <b &" } });
     const next = box("shared", { ttl: "8h" });
     const file = join(folder, "shared.json");
-    const apply = ["apply", "--validate=false", "-f", "-"];
+    const apply = ["apply", "-f", "-"];
     expect((await kubectl(apply, manifest)).out).toContain("shared created");
     expect((await run(["apply", "-f", "-"], manifest)).out).toBe("instance/shared unchanged\n");
     writeFileSync(file, next);

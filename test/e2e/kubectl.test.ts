@@ -44,7 +44,7 @@ describe.skipIf(absent)("kubectl", () => {
     return file;
   }
 
-  const apply = (file: string) => kubectl("apply", "--validate=false", "-f", file);
+  const apply = (file: string) => kubectl("apply", "-f", file);
 
   test("apply creates, leaves alone what is the same, and configures what differs", async () => {
     const created = await apply(manifest("box", { size: "shared-cpu-1x" }));
@@ -55,6 +55,27 @@ describe.skipIf(absent)("kubectl", () => {
     expect(changed.stdout).toBe("instance.fly.lightfast.ai/box configured\n");
     const again = await apply(manifest("box", { size: "shared-cpu-2x" }));
     expect(again.stdout).toBe("instance.fly.lightfast.ai/box unchanged\n");
+  });
+
+  test("explain and api-resources tell what there is", async () => {
+    const idle = await kubectl("explain", "instance.spec.idle");
+    expect(idle.stdout).toMatch(/FIELD: idle <Object>[\s\S]*What to do with a machine that nothing uses/);
+    expect(idle.stdout).toMatch(/action\t<string>\n {2}enum: Suspend, Stop, Delete/);
+    expect(idle.stdout).toMatch(/after\t<string> -required-/);
+    expect((await kubectl("explain", "workflow", "--recursive")).stdout).toMatch(/retry\t<Object>/);
+    expect((await kubectl("explain", "namespace")).stdout).toContain("A scope of names.");
+    const resources = await kubectl("api-resources", "--no-headers");
+    expect(resources.stdout).toMatch(/^instances +inst +fly.lightfast.ai\/v1 +true +Instance$/m);
+    expect((await kubectl("api-resources", "--categories=all", "-o", "name")).stdout.split("\n")).toContain(
+      "workflows.fly.lightfast.ai",
+    );
+  });
+
+  test("a field that there is not is refused by the server, with the nearest one named", async () => {
+    const { code, stderr } = await apply(manifest("typo", { imagee: "x" }));
+    expect(code).toBe(1);
+    expect(stderr).toContain('strict decoding error: unknown field "spec.imagee", did you mean "image"?');
+    expect((await kubectl("get", "instance", "typo")).code).toBe(1);
   });
 
   test("a value that does not fit is shown with the field, the value and the remedy", async () => {

@@ -41,3 +41,39 @@ test("a resource carries what kubectl resolves names by", async () => {
     verbs: ["get", "patch", "update"],
   });
 });
+
+const AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+
+test("the aggregated form comes under its own content type, and names the same resources", async () => {
+  const api = await testApi();
+  const accept = `${AGGREGATED},${AGGREGATED.replace("v=v2", "v=v2beta1")},application/json`;
+  for (const [root, groupVersion] of [
+    ["/api", "/api/v1"],
+    ["/apis", "/apis/fly.lightfast.ai/v1"],
+  ] as const) {
+    const { headers, body } = await api.send("GET", root, undefined, { accept });
+    expect(headers.get("content-type")).toBe(AGGREGATED);
+    expect(body).toMatchObject({ kind: "APIGroupDiscoveryList", apiVersion: "apidiscovery.k8s.io/v2" });
+    const groups = body.items as unknown as {
+      versions: { resources: { resource: string; subresources?: object[] }[] }[];
+    }[];
+    const aggregated = groups.flatMap(({ versions }) => versions.flatMap(({ resources }) => resources));
+    const legacy = (await api.send("GET", groupVersion)).body.resources as { name: string }[];
+    expect(aggregated.map(({ resource }) => resource)).toEqual(
+      legacy.map(({ name }) => name).filter((name) => !name.includes("/")),
+    );
+    expect(aggregated.flatMap(({ subresources }) => subresources ?? []).length).toBe(
+      legacy.filter(({ name }) => name.includes("/")).length,
+    );
+  }
+});
+
+test("clients that know only the older aggregated form get that, and those that prefer plain JSON get plain JSON", async () => {
+  const api = await testApi();
+  const older = AGGREGATED.replace("v=v2", "v=v2beta1");
+  const answer = await api.send("GET", "/apis", undefined, { accept: `${older},application/json` });
+  expect(answer.headers.get("content-type")).toBe(older);
+  expect(answer.body.apiVersion).toBe("apidiscovery.k8s.io/v2beta1");
+  const plain = await api.send("GET", "/apis", undefined, { accept: `application/json,${AGGREGATED}` });
+  expect(plain.body.kind).toBe("APIGroupList");
+});
