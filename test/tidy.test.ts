@@ -133,7 +133,7 @@ function isPureZone(path: string): boolean {
     /^controller\/emulator\/(guests|main)/, // real processes
     /^api\/(cli|dashboard)\//, // programs of their own
     /^test\/(e2e|bench|demo)\//, // run real things
-    /^test\/sim\/main\.ts$/, // reads the environment and measures itself
+    /^test\/sim\/(mutants\/)?main\.ts$/, // reads the environment and measures itself
     /^test\/(tidy\.test|vitest\.config|no-network)\.ts$/,
   ];
   return !edges.some((edge) => edge.test(path));

@@ -1,6 +1,8 @@
 // `npm run sim -- --seeds N --from S` runs many seeds; `SEED=… npm run sim` replays one and prints all that happens;
-// `npm run sim -- --crash-points` kills the process at every effect of each scenario.
+// `npm run sim -- --crash-points` kills the process at every effect of each scenario;
+// `npm run sim -- --mutants` looks whether bugs that are put in are found.
 import { reportCrashPoints } from "./crash-report.ts";
+import { huntMutants } from "./mutants/main.ts";
 import { simulate, type Verdict } from "./simulate.ts";
 
 const LAST_EVENTS = 60;
@@ -45,9 +47,14 @@ function text(name: string): string {
   return at < 0 ? "" : (process.argv[at + 1] ?? "");
 }
 
-const { SEED } = process.env;
-process.exitCode = process.argv.includes("--crash-points")
-  ? await reportCrashPoints(text("scenario"), text("at"), () => performance.now())
-  : SEED === undefined
-    ? await many(option("from", 1), option("seeds", 100), process.argv.includes("--keep-going"))
-    : await replay(Number(SEED));
+async function main(): Promise<number> {
+  const { SEED } = process.env;
+  if (process.argv.includes("--crash-points"))
+    return reportCrashPoints(text("scenario"), text("at"), () => performance.now());
+  if (process.argv.includes("--mutants"))
+    return huntMutants({ only: text("only"), seeds: option("seeds", 200), jobs: option("jobs", 2) });
+  if (SEED !== undefined) return replay(Number(SEED));
+  return many(option("from", 1), option("seeds", 100), process.argv.includes("--keep-going"));
+}
+
+process.exitCode = await main();

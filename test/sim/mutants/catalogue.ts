@@ -1,0 +1,5 @@
+// All mutants. Each is a bug that a peer had, or one that the design rules out and that must be seen if it came.
+import { MAKING } from "./making.ts";
+import type { Mutant } from "./mutant.ts";
+
+export const MUTANTS: readonly Mutant[] = [...MAKING];
