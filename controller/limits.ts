@@ -12,6 +12,9 @@ export const MAX_LIST_ITEMS = 10_000;
 /** Events that a slow watcher may leave unread before it is cut off and has to list again. */
 export const WATCH_BUFFER_EVENTS = 10_000;
 
+/** How often a quiet watch says which revision it has reached: as often as Kubernetes does. */
+export const WATCH_BOOKMARK_MS = 60_000;
+
 /** History that a watch can begin from; older is compacted and answered with 410. */
 export const HISTORY_MAX_AGE_MS = 60 * 60_000;
 export const HISTORY_MAX_EVENTS = 100_000;

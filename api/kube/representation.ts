@@ -13,6 +13,8 @@ export interface Representation {
   list(c: ApiContext, page: ListPage<AnyResource>): object;
   /** The object of a watch event, as JSON text; `json` is the object as it was serialised for everyone. */
   eventJson(c: ApiContext, shape: Shape, object: AnyResource, json: string): string;
+  /** An object that says no more than a revision. */
+  bookmark(shape: Shape, revision: number, annotations: object | undefined): object;
 }
 
 export function representation(kind: KindDef, now: () => number): Representation {
@@ -56,6 +58,12 @@ export function representation(kind: KindDef, now: () => number): Representation
     eventJson(c, shape, object, json) {
       if (shape === "Object") return json;
       return JSON.stringify(shape === "Table" ? rowOf(c, object) : partial(object));
+    },
+    bookmark(shape, revision, annotations) {
+      const metadata = { resourceVersion: String(revision), ...(annotations ? { annotations } : {}) };
+      if (shape === "Table") return table([], metadata, { nowMs: now(), includeObject: "None" });
+      if (shape === "Metadata") return { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata };
+      return { kind: kind.kind, apiVersion: apiVersionOf(kind), metadata };
     },
   };
 }

@@ -29,9 +29,15 @@ describe.skipIf(absent)("kubectl", () => {
   const args = () => ["--server", server.url, "--cache-dir", join(home, "cache")];
   const options = { env: { PATH: process.env.PATH, HOME: home, KUBECONFIG: join(home, "none") }, timeout: 60_000 };
 
-  function kubectl(...words: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const kubectl = (...words: readonly string[]) => kubectlWith({}, ...words);
+
+  function kubectlWith(
+    env: Readonly<Record<string, string>>,
+    ...words: readonly string[]
+  ): Promise<{ code: number; stdout: string; stderr: string }> {
+    const all = { ...options, env: { ...options.env, ...env } };
     return new Promise((resolve) => {
-      execFile("kubectl", [...args(), ...words], options, (error: ExecFileException | null, stdout, stderr) => {
+      execFile("kubectl", [...args(), ...words], all, (error: ExecFileException | null, stdout, stderr) => {
         resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
       });
     });
@@ -118,6 +124,17 @@ describe.skipIf(absent)("kubectl", () => {
     expect(early).toBe("still waiting");
     await ready("waits");
     expect(await waiting).toMatchObject({ code: 0, stdout: "instance.fly.lightfast.ai/waits condition met\n" });
+  });
+
+  test("wait also works by a streaming list, as newer clients do it", async () => {
+    await apply(manifest("streams", {}));
+    const wait = ["wait", "--for=condition=Ready", "instance/streams", "--timeout=30s", "-v=6"];
+    const waiting = kubectlWith({ KUBE_FEATURE_WatchListClient: "true" }, ...wait);
+    await systemClock.sleep(700);
+    await ready("streams");
+    const { code, stdout, stderr } = await waiting;
+    expect([code, stdout]).toEqual([0, "instance.fly.lightfast.ai/streams condition met\n"]);
+    expect(stderr).toMatch(/sendInitialEvents=true\S* 200 OK/);
   });
 
   test("get -w shows a change as it happens", async () => {

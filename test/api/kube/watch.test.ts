@@ -57,6 +57,78 @@ test("as a table, each event is a table of one row", async () => {
   await events.cancel();
 });
 
+describe("a client that takes bookmarks", () => {
+  const BOOKMARK = { type: "BOOKMARK", object: { kind: "Instance", apiVersion: "fly.lightfast.ai/v1" } };
+
+  test("is told each minute how far a quiet watch has come, past writes that it does not see", async () => {
+    const { body } = await api.send("GET", INSTANCES);
+    const events = await watch(`&allowWatchBookmarks=true&resourceVersion=${body.metadata.resourceVersion}`);
+    const first = events.next();
+    await api.send("POST", "/api/v1/namespaces", { apiVersion: "v1", kind: "Namespace", metadata: { name: "other" } });
+    await api.clock.advance(60_000);
+    const resourceVersion = String(await api.store.revision());
+    expect(await first).toEqual({ ...BOOKMARK, object: { ...BOOKMARK.object, metadata: { resourceVersion } } });
+    const second = events.next();
+    await api.send("POST", INSTANCES, instance("b"));
+    expect(await second).toMatchObject(event("ADDED", "b"));
+    await events.cancel();
+    await api.clock.settle();
+    expect(api.clock.sleepers).toBe(0);
+  });
+
+  test("is told shortly before the watch ends", async () => {
+    const events = await watch("&allowWatchBookmarks=true&timeoutSeconds=10");
+    await events.next();
+    const bookmark = events.next();
+    await api.clock.advance(8000);
+    expect(await bookmark).toMatchObject({ type: "BOOKMARK" });
+    const end = events.next();
+    await api.clock.advance(2000);
+    expect(await end).toBeUndefined();
+  });
+
+  test("never before an event that it covers: a bookmark is the end of all that was written before it", async () => {
+    const events = await watch("&allowWatchBookmarks=true&resourceVersion=1");
+    let reached = 0;
+    for (let round = 0; round < 10; round += 1) {
+      const writes = [0, 1, 2].map((each) => api.send("POST", INSTANCES, instance(`n-${round}-${each}`)));
+      await api.clock.advance(60_000);
+      await Promise.all(writes);
+    }
+    for (let seen = 0; seen < 30; ) {
+      const { type, object } = (await events.next()) as {
+        type: string;
+        object: { metadata: { resourceVersion: string } };
+      };
+      const revision = Number(object.metadata.resourceVersion);
+      expect(revision).toBeGreaterThan(type === "BOOKMARK" ? reached - 1 : reached);
+      reached = revision;
+      if (type === "ADDED") seen += 1;
+    }
+    await events.cancel();
+  });
+
+  test("gets a streaming list: what exists, then a bookmark that says so", async () => {
+    const events = await watch("&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
+    expect(await events.next()).toMatchObject(event("ADDED", "a"));
+    expect(await events.next()).toMatchObject({
+      ...BOOKMARK,
+      object: { metadata: { annotations: { "k8s.io/initial-events-end": "true" } } },
+    });
+    await api.send("POST", INSTANCES, instance("b"));
+    expect(await events.next()).toMatchObject(event("ADDED", "b"));
+    await events.cancel();
+  });
+
+  test("may decline what exists", async () => {
+    const events = await watch("&sendInitialEvents=false&resourceVersionMatch=NotOlderThan");
+    const first = events.next();
+    await api.send("POST", INSTANCES, instance("b"));
+    expect(await first).toMatchObject(event("ADDED", "b"));
+    await events.cancel();
+  });
+});
+
 describe("the end", () => {
   test("comes at timeoutSeconds", async () => {
     const events = await watch("&timeoutSeconds=5");
@@ -114,11 +186,8 @@ describe("what is refused", () => {
 
   test.each([
     { reason: "a selector that cannot be read", query: "&labelSelector=a%20in%20(", status: 400 },
-    {
-      reason: "the streaming list, so that clients fall back",
-      query: "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan",
-      status: 422,
-    },
+    { reason: "a streaming list that may be old", query: "&sendInitialEvents=true", status: 422 },
+    { reason: "a match without a streaming list", query: "&resourceVersionMatch=NotOlderThan", status: 422 },
     { reason: "a revision from the future", query: "&resourceVersion=999", status: 504 },
   ])("$reason is an error before the stream: $status", async ({ query, status }) => {
     expect((await api.send("GET", `${INSTANCES}?watch=true${query}`)).status).toBe(status);
