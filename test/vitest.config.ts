@@ -27,7 +27,6 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
-          retry: 1, // real processes on a shared computer: a race of the test itself gets a second chance, and is reported
           sequence: { groupOrder: 1 }, // after the others: what is timed should not share the cores with them
         },
       },
