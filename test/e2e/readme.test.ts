@@ -15,7 +15,7 @@ const README = readFileSync(join(ROOT, "README.md"), "utf8");
 const EXEMPT: Readonly<Record<string, string>> = {
   "npm ci && npm run demo": "demo.test.ts runs the demo; installing is what made this test run",
   "npm ci && npm test": "is what runs this",
-  "npm run soak": "lasts for hours",
+  "npm run soak": "kill-loop.test.ts runs the same with ten kills",
   "npm run bench": "bench.test.ts runs it, shortened",
 };
 const NEEDS_ACCOUNT = /^fly |FLY_API_TOKEN=/;

@@ -1,0 +1,15 @@
+// The real server, killed with -9 again and again while clients write to it: what it has acknowledged is there, each
+// instance has the one machine it ever had, and no step has run twice. `npm run soak` goes on with it.
+import { expect, test } from "vitest";
+import { killLoop } from "./kill-loop/kill-loop.ts";
+import { summary } from "./kill-loop/summary.ts";
+
+const REST_MS = 60_000;
+
+test("ten kills under load lose nothing, double nothing, and run nothing twice", async () => {
+  const result = await killLoop({ seed: Date.now() % 1_000_000, kills: 10, restMs: REST_MS });
+  console.log(summary(result));
+  expect(result.problems, summary(result)).toEqual([]);
+  expect(result.acknowledged).toBeGreaterThan(100);
+  expect(result.attempts).toBeGreaterThan(5); // else nothing was shown
+});
