@@ -16,6 +16,10 @@ export const executionStatus = z.strictObject({
   machineId: z.string().optional().describe("Fly's id of the machine it runs on."),
   exitCode: z.int().optional().describe("Of the command."),
   startedAt: z.string().optional().describe("When it was decided to run it."),
+  bootId: z
+    .string()
+    .optional()
+    .describe("The boot of the machine that the command may begin in; before it is known nothing is sent."),
   acknowledgedAt: z
     .string()
     .optional()

@@ -25,6 +25,10 @@ const stepStatus = z.strictObject({
     .string()
     .optional()
     .describe("When the current attempt was decided; its timeout counts from here."),
+  bootId: z
+    .string()
+    .optional()
+    .describe("The boot of the machine that the current attempt may begin in; before it is known nothing is sent."),
   acknowledgedAt: z
     .string()
     .optional()

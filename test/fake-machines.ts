@@ -27,20 +27,35 @@ export interface FakeMachines {
   loseReplies: number;
   job(step: string, attempt?: number): FakeJob;
   exit(step: string, exitCode: number, stdout?: string): void;
-  /** Every unfinished job of a machine is lost. */
-  reboot(machineId: string): void;
+  /** Every unfinished job of a machine is lost; with `freshRoot` it forgets all that it ever ran. */
+  reboot(machineId: string, freshRoot?: boolean): void;
 }
 
 export function fakeMachines(clock: Clock): FakeMachines {
   const jobs: FakeJob[] = [];
   const down = new Set<string>();
+  const boots = new Map<string, number>();
+  const bootOf = (machineId: string) => `boot-${boots.get(machineId) ?? 1}`;
   const idOf = ({ run, step, attempt }: AttemptKey) => `${run}/${step}/${attempt}`;
-  const find = (key: AttemptKey) => jobs.find((job) => idOf(job.key) === idOf(key));
+  /** What a fresh root file system knows nothing of. */
+  const forgotten = new Set<FakeJob>();
+  /** Meant for another boot. */
+  const refused = new Set<string>();
+  const find = (key: AttemptKey) => jobs.find((job) => idOf(job.key) === idOf(key) && !forgotten.has(job));
 
-  function call<T>(context: StepContext, effect: () => T): T {
+  function lookAt(key: AttemptKey): StepObservation {
+    const lost: StepObservation = { state: "Lost", message: "the machine has booted again" };
+    return find(key)?.observation ?? (refused.has(idOf(key)) ? lost : { state: "Absent" });
+  }
+
+  function answer<T>(context: StepContext, question: () => T): T {
     const machineId = machineOf(context);
     if (down.has(machineId)) throw new TransportError("down", `machine ${machineId} is away`);
-    const result = effect();
+    return question();
+  }
+
+  function call<T>(context: StepContext, effect: () => T): T {
+    const result = answer(context, effect);
     if (fake.loseReplies > 0) {
       fake.loseReplies -= 1;
       throw new TransportError("lost", "the reply was lost");
@@ -66,8 +81,13 @@ export function fakeMachines(clock: Clock): FakeMachines {
   const runner = (uses: string): StepRunner<unknown> => ({
     uses,
     input: z.unknown(),
-    start: async (context, input, { environment }) =>
-      call(context, () => (find(context.key) ?? begin(context, { input, environment })).observation),
+    bootId: async (context) => answer(context, () => bootOf(machineOf(context))),
+    start: async (context, input, { environment, bootId }) =>
+      call(context, () => {
+        if (bootId !== bootOf(machineOf(context))) refused.add(idOf(context.key));
+        const known = lookAt(context.key);
+        return known.state === "Absent" ? begin(context, { input, environment }).observation : known;
+      }),
     async observe(context, { offsets, waitMs }) {
       for (let waited = 0; ; waited += 500) {
         const result = call(context, () => {
@@ -78,7 +98,7 @@ export function fakeMachines(clock: Clock): FakeMachines {
               return { stream, offset: offsets[stream], data: held.subarray(offsets[stream]) };
             })
             .filter((each) => each.data.length > 0);
-          return { observation: job?.observation ?? ({ state: "Absent" } as const), output };
+          return { observation: lookAt(context.key), output };
         });
         if (result.observation.state !== "Running" || result.output.length > 0 || waited >= waitMs) return result;
         await clock.sleep(500, context.signal);
@@ -129,10 +149,13 @@ export function fakeMachines(clock: Clock): FakeMachines {
       job.output.stdout = Buffer.concat([job.output.stdout, Buffer.from(stdout)]);
       job.observation = { state: "Exited", exitCode };
     },
-    reboot(machineId) {
+    reboot(machineId, freshRoot = false) {
+      boots.set(machineId, (boots.get(machineId) ?? 1) + 1);
       for (const job of jobs) {
-        if (job.machineId !== machineId || job.observation.state !== "Running") continue;
-        job.observation = { state: "Lost", message: "the machine has booted again" };
+        if (job.machineId !== machineId) continue;
+        if (freshRoot) forgotten.add(job);
+        if (job.observation.state === "Running")
+          job.observation = { state: "Lost", message: "the machine has booted again" };
       }
     },
   };

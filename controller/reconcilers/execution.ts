@@ -1,5 +1,5 @@
-// Brings one command on an instance to its end. Written down before it is sent, found again by any later pass; an
-// execution that is over is kept for a while and then deletes itself.
+// Brings one command on an instance to its end. Written down before it is sent, with the boot that it may begin in, and
+// found again by any later pass; an execution that is over is kept for a while and then deletes itself.
 import {
   EXECUTION_FINALIZER,
   EXECUTION_STEP,
@@ -58,8 +58,8 @@ export function createExecutionReconciler(deps: ExecutionDeps): Reconciler<Execu
     const refusal = whyNot(execution, instance);
     if (refusal !== undefined) return settle(execution, { state: "Failed", completedAt: now, message: refusal });
     const machineId = instance?.status?.machine?.id;
-    const begun = await commit(execution, { state: "Running", machineId, startedAt: now });
-    await send(begun, instance, "start", signal);
+    const status = await withBoot({ state: "Running", machineId, startedAt: now }, execution, instance, signal);
+    await send(await commit(execution, status), instance, "start", signal);
     return { requeueAfterMs: Math.min(STEP_POLL_MS, execution.spec.timeoutMs) };
   }
 
@@ -72,7 +72,8 @@ export function createExecutionReconciler(deps: ExecutionDeps): Reconciler<Execu
       await free(execution, instance, signal);
       return result;
     }
-    const next = await commit(execution, plan.status);
+    const status = plan.act === "start" ? await withBoot(plan.status, execution, instance, signal) : plan.status;
+    const next = await commit(execution, status);
     if (plan.act) await send(next, instance, plan.act, signal);
     return { requeueAfterMs: Math.max(0, Math.min(STEP_POLL_MS, plan.dueAtMs - clock.now())) };
   }
@@ -120,6 +121,23 @@ export function createExecutionReconciler(deps: ExecutionDeps): Reconciler<Execu
     }
   }
 
+  /** Committed to the boot that the machine is in. One that does not answer is asked again. */
+  async function withBoot(
+    status: ExecutionStatus,
+    execution: Execution,
+    instance: Instance | undefined,
+    signal: AbortSignal,
+  ): Promise<ExecutionStatus> {
+    const job = jobOf(execution, instance);
+    if (status.bootId !== undefined || !job) return status;
+    try {
+      return { ...status, bootId: await jobs.bootId(job, signal) };
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      return status;
+    }
+  }
+
   async function send(
     execution: Execution,
     instance: Instance | undefined,
@@ -127,22 +145,18 @@ export function createExecutionReconciler(deps: ExecutionDeps): Reconciler<Execu
     signal: AbortSignal,
   ): Promise<void> {
     const job = jobOf(execution, instance);
-    if (!job) return;
+    const bootId = execution.status?.bootId;
+    if (!job || (act === "start" && bootId === undefined)) return;
     try {
       const observation =
-        act === "cancel"
+        act === "cancel" || bootId === undefined
           ? await jobs.cancel(job, EXECUTION_GRACE_MS, signal)
-          : await jobs.start(job, { command: execution.spec.command }, startOptions(execution), signal);
+          : await jobs.start(job, { command: execution.spec.command }, { environment: {}, bootId }, signal);
       if (observation.state !== "Running") job.wake();
     } catch (error) {
       if (!isPassing(error)) throw error;
       deps.log.warn({ execution: execution.metadata.name, act, error: messageOf(error) }, "not sent; trying again");
     }
-  }
-
-  function startOptions({ status }: Execution) {
-    const committedAgoMs = Math.max(0, clock.now() - Date.parse(status?.startedAt ?? ""));
-    return { environment: {}, committedAgoMs };
   }
 
   /** Best effort: what the command left among our files on the machine. */

@@ -1,6 +1,6 @@
 // Brings a run to its end: looks at its instances and at the attempts that run, plans, writes status once, and only then
 // sends what was decided. What is written is found again by the next pass, in this process or another, so no attempt is
-// sent that nobody knows of, and none twice.
+// sent that nobody knows of; and it names the boot that the attempt may begin in, so that none begins twice.
 import { instanceKind } from "../../crds/instance.ts";
 import { findCondition } from "../../crds/resource.ts";
 import { workflowKind } from "../../crds/workflow.ts";
@@ -86,7 +86,7 @@ export function createWorkflowRunReconciler(deps: WorkflowRunDeps): Reconciler<W
     const instances = await instancesOf.look(run, !cancelled, clock.now());
     const attempts = await lookAtAttempts(run, instances, signal);
     const nowMs = clock.now();
-    const plan = planRun({
+    const decided = planRun({
       definition,
       steps: run.status?.steps ?? [],
       startedMs: Date.parse(run.status?.startedAt ?? ""),
@@ -95,6 +95,7 @@ export function createWorkflowRunReconciler(deps: WorkflowRunDeps): Reconciler<W
       cancelled,
       nowMs,
     });
+    const plan = { ...decided, steps: await withBoots(run, decided, instances, signal) };
     const next = await commit(run, statusOf(run, plan, nowMs));
     if (isFinished(next)) await freeMachines(next, instances, signal);
     else await act(next, plan, instances, signal);
@@ -157,6 +158,27 @@ export function createWorkflowRunReconciler(deps: WorkflowRunDeps): Reconciler<W
     }
   }
 
+  /** Attempts that are to be sent, committed to the boot their machine is in. One that does not answer is asked again. */
+  async function withBoots(
+    run: WorkflowRun,
+    { steps, start: names }: RunPlan,
+    instances: Instances,
+    signal: AbortSignal,
+  ): Promise<readonly StepStatus[]> {
+    return Promise.all(
+      steps.map(async (step) => {
+        const job = jobOf(run, step, instances);
+        if (!names.includes(step.name) || step.bootId !== undefined || !job) return step;
+        try {
+          return { ...step, bootId: await jobs.bootId(job, signal) };
+        } catch (error) {
+          if (!isPassing(error)) throw error;
+          return step;
+        }
+      }),
+    );
+  }
+
   /** Sends what is written down. One machine that does not answer holds up no other; the next pass tries again. */
   async function act(run: WorkflowRun, plan: RunPlan, instances: Instances, signal: AbortSignal): Promise<void> {
     const steps = new Map(plan.steps.map((step) => [step.name, step]));
@@ -183,10 +205,10 @@ export function createWorkflowRunReconciler(deps: WorkflowRunDeps): Reconciler<W
   async function start(run: WorkflowRun, step: StepStatus, instances: Instances, signal: AbortSignal): Promise<void> {
     const job = jobOf(run, step, instances);
     const definition = run.status?.definition?.spec.steps.find((each) => each.name === step.name);
-    if (!job || !definition || !(await isFormerOver(job, signal))) return;
+    const { bootId } = step;
+    if (!job || !definition || bootId === undefined || !(await isFormerOver(job, signal))) return;
     const environment = { ...run.status?.parameters, ...definition.env };
-    const committedAgoMs = Math.max(0, clock.now() - Date.parse(step.attemptStartedAt ?? ""));
-    const observation = await jobs.start(job, { run: definition.run }, { environment, committedAgoMs }, signal);
+    const observation = await jobs.start(job, { run: definition.run }, { environment, bootId }, signal);
     if (observation.state !== "Running" && observation.state !== "Absent") job.wake();
   }
 

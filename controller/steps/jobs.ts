@@ -24,6 +24,8 @@ export interface Job {
 
 /** Every call rejects when the machine cannot be reached; all may be repeated. */
 export interface Jobs {
+  /** The boot that the machine is in now: what an attempt is committed to before it is started. */
+  bootId(job: Job, signal: AbortSignal): Promise<string>;
   start(job: Job, input: unknown, options: StartOptions, signal: AbortSignal): Promise<StepObservation>;
   look(job: Job, signal: AbortSignal): Promise<StepObservation>;
   cancel(job: Job, graceMs: number, signal: AbortSignal): Promise<StepObservation>;
@@ -137,6 +139,7 @@ export function createJobs(options: JobsOptions): Jobs {
   }
 
   return {
+    bootId: (job, signal) => call(job, signal, JOB_CALL_TIMEOUT_MS, (runner, context) => runner.bootId(context)),
     async start(job, input, startOptions, signal) {
       unwatch(idOf(job.key));
       return note(

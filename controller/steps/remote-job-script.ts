@@ -2,7 +2,8 @@
 // standard input of one `sh`, and does nothing unless it has arrived whole.
 //
 // A job is the directory <root>/jobs/<run>/<step>/<attempt>:
-//   claim      who decides over the attempt: a supervisor (`job <boot> <pid> <start time>`) or a canceller (`abandoned`).
+//   claim      who decides over the attempt: a supervisor (`job <boot> <pid> <start time>`), a canceller (`abandoned`), or
+//              a start meant for another boot (`refused`).
 //              Made by link(2), so exactly one contender wins and its identity is there from the first moment.
 //   group      pid and start time of the leader of the user's process group
 //   stdout, stderr, exit   output, and the exit code, which appears by rename after all output
@@ -127,6 +128,10 @@ fw_look() {
   fi
   read -r fw_who fw_claim_boot fw_pid fw_pid_start < "$fw_dir/claim"
   if [ "$fw_who" = abandoned ]; then fw_state=Abandoned; return 0; fi
+  if [ "$fw_who" = refused ]; then
+    fw_state=Lost fw_message='the machine has booted again since the attempt was committed'
+    return 0
+  fi
   if [ "$fw_claim_boot" != "$fw_boot" ]; then
     fw_state=Lost fw_message='the machine has booted again since the job began'
     return 0
@@ -154,32 +159,21 @@ fw_bodies() {
 fw_reply() {
   printf 'flywheel-%s %s %s %s %s %s\\n' "$fw_nonce" "$fw_state" "$fw_code" "\${fw_out:-0}" "\${fw_err:-0}" "$fw_message"
 }
-# True when this machine has booted less than $1 ms ago, as far as the clocks can tell.
-fw_booted_within() {
-  if [ -r /proc/uptime ]; then
-    read -r fw_up fw_rest < /proc/uptime
-    [ "$((\${fw_up%%.*} * 1000 + 1000))" -lt "$1" ] && return 0
-  fi
-  [ -e "$fw_boot_file" ] || return 1
-  fw_written=$(stat -c %Y "$fw_boot_file" 2>/dev/null || stat -f %m "$fw_boot_file" 2>/dev/null) || return 1
-  [ "$((($(date +%s) - fw_written + 1) * 1000))" -lt "$1" ]
+# Claims the attempt, so that it never begins; $1 says why. Somebody else may have been first.
+fw_decline() {
+  mkdir -p "$fw_dir" && echo "$1" > "$fw_dir/in.$fw_nonce.decline" || exit 1
+  ln "$fw_dir/in.$fw_nonce.decline" "$fw_dir/claim" 2>/dev/null
+  rm -f "$fw_dir/in.$fw_nonce.decline"
+  fw_look
 }
-fw_abandon() {
-  mkdir -p "$fw_dir" && echo abandoned > "$fw_dir/in.$fw_nonce.abandon" || exit 1
-  ln "$fw_dir/in.$fw_nonce.abandon" "$fw_dir/claim" 2>/dev/null
-  fw_won=$?
-  rm -f "$fw_dir/in.$fw_nonce.abandon"
-  return $fw_won
+fw_boot_call() {
+  printf 'flywheel-%s boot %s\\n' "$fw_nonce" "$fw_boot"
 }
-# $1 mode, $2 age of the attempt in ms
+# $1 mode, $2 the boot that the attempt was committed to
 fw_start_call() {
   fw_look
+  if [ "$fw_state" = Absent ] && [ "$2" != "$fw_boot" ]; then fw_decline refused; fi
   if [ "$fw_state" != Absent ]; then fw_reply; return; fi
-  if fw_booted_within "$2" && fw_abandon; then
-    fw_state=Lost fw_message='the machine has booted again since the attempt was committed'
-    fw_reply
-    return
-  fi
   fw_in=$fw_dir/in.$fw_nonce
   mkdir -p "$fw_dir" && mkdir "$fw_in" || exit 1
   if printf %s "$fw_script" > "$fw_in/script" && printf %s "$fw_env" > "$fw_in/env" && printf %s "$fw_supervisor" > "$fw_in/supervisor"
@@ -208,7 +202,7 @@ fw_observe_call() {
 # $1 grace in s. Called again while the group is on its way out it changes nothing.
 fw_cancel_call() {
   fw_look
-  if [ "$fw_state" = Absent ]; then fw_abandon; fw_look; fi
+  if [ "$fw_state" = Absent ]; then fw_decline abandoned; fi
   if [ "$fw_state" = Running ]; then
     [ -e "$fw_dir/cancelled" ] || echo "$1" > "$fw_dir/cancelled" || exit 1
     if fw_group_alive; then kill -TERM "-$fw_leader" 2>/dev/null; fi
@@ -250,17 +244,22 @@ export interface JobCall {
   readonly nonce: string;
 }
 
+export function bootScript(call: JobCall): string {
+  return whole(call, "fw_boot_call");
+}
+
 export function startScript(
   call: JobCall,
   job: {
     readonly mode: "shell" | "exec";
     readonly script: string;
     readonly environment: Readonly<Record<string, string>>;
-    readonly committedAgoMs: number;
+    /** Any other boot of the machine refuses the attempt. */
+    readonly bootId: string;
   },
 ): string {
   const exports = Object.entries(job.environment).map(([name, value]) => `export ${name}=${quote(value)}\n`);
-  return whole(call, `fw_start_call ${job.mode} ${Math.max(0, Math.round(job.committedAgoMs))}`, {
+  return whole(call, `fw_start_call ${job.mode} ${quote(job.bootId)}`, {
     fw_script: job.script,
     fw_env: exports.join(""),
     fw_supervisor: SUPERVISOR,

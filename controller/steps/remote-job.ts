@@ -5,13 +5,31 @@ import { assert, TransientError } from "../kernel/errors.ts";
 import { JOB_CALL_TIMEOUT_MS, JOB_CHUNK_BYTES } from "../limits.ts";
 import type { CommandResult } from "../transports/transport.ts";
 import { TransportError } from "../transports/transport.ts";
-import { cancelScript, type JobCall, observeScript, releaseScript, startScript } from "./remote-job-script.ts";
+import {
+  bootScript,
+  cancelScript,
+  type JobCall,
+  observeScript,
+  releaseScript,
+  startScript,
+} from "./remote-job-script.ts";
 import type { AttemptKey, ObserveOptions, Output, StartOptions, StepContext, StepObservation } from "./step.ts";
 
 export interface RemoteJob {
   /** shell: bash -eo pipefail, else sh -e, in the run's directory. exec: sh -c in HOME. */
   readonly mode: "shell" | "exec";
   readonly script: string;
+}
+
+export async function bootIdOf(context: StepContext): Promise<string> {
+  const call = callOf(context.key);
+  const options = { stdin: Buffer.from(bootScript(call)), timeoutMs: JOB_CALL_TIMEOUT_MS };
+  const result = await context.session.run("sh", options, context.signal);
+  const reply = new RegExp(`^flywheel-${call.nonce} boot (\\S+)$`, "m").exec(
+    Buffer.from(result.stdout).toString("utf8"),
+  );
+  if (reply?.[1] !== undefined) return reply[1];
+  throw refusal(`ask for the boot of the machine of ${name(context.key)}`, result);
 }
 
 export async function startJob(context: StepContext, job: RemoteJob, options: StartOptions): Promise<StepObservation> {

@@ -1,6 +1,6 @@
 // The steps that are a script: `shell` for a step of a workflow, `exec` for one command outside of any.
 import { z } from "zod";
-import { cancelJob, observeJob, releaseJob, startJob } from "./remote-job.ts";
+import { bootIdOf, cancelJob, observeJob, releaseJob, startJob } from "./remote-job.ts";
 import type { StepRunner } from "./step.ts";
 
 // A variable of the environment cannot hold NUL, and a script with one is cut there by most shells.
@@ -13,6 +13,7 @@ const script = z
 export const shellRunner: StepRunner<{ run: string }> = {
   uses: "shell",
   input: z.strictObject({ run: script }),
+  bootId: bootIdOf,
   start: (context, { run }, options) => startJob(context, { mode: "shell", script: run }, options),
   observe: observeJob,
   cancel: cancelJob,
@@ -23,6 +24,7 @@ export const shellRunner: StepRunner<{ run: string }> = {
 export const execRunner: StepRunner<{ command: string }> = {
   uses: "exec",
   input: z.strictObject({ command: script }),
+  bootId: bootIdOf,
   start: (context, { command }, options) => startJob(context, { mode: "exec", script: command }, options),
   observe: observeJob,
   cancel: cancelJob,

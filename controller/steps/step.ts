@@ -44,15 +44,17 @@ export interface StepContext {
 export interface StartOptions {
   readonly environment: Readonly<Record<string, string>>;
   /**
-   * How long ago this attempt was committed. A machine that has booted since then answers Lost instead of starting: a
-   * start whose reply was lost may have run before that boot and left no trace.
+   * The boot that this attempt was committed to. A machine of any other boot answers Lost instead of starting: a start
+   * whose reply was lost may have run before it booted again, and left no trace.
    */
-  readonly committedAgoMs: number;
+  readonly bootId: string;
 }
 
 export interface StepRunner<Input> {
   readonly uses: string;
   readonly input: z.ZodType<Input>;
+  /** Names the machine's current boot: the same as long as it runs, over suspends too, and never again. */
+  bootId(context: StepContext): Promise<string>;
   start(context: StepContext, input: Input, options: StartOptions): Promise<StepObservation>;
   observe(
     context: StepContext,

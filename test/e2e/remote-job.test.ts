@@ -1,5 +1,5 @@
 // The job protocol on real processes, with every shell that is here: begun once, found again, ended as a whole.
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -9,8 +9,6 @@ import type { AttemptKey, StepContext, StepObservation } from "../../controller/
 import { type LocalMachine, localMachine, shells } from "./local-session.ts";
 
 const KEY: AttemptKey = { run: "6f1c", step: "build", attempt: 1 };
-const START = { environment: {}, committedAgoMs: 0 };
-
 if (!shells().some((shell) => shell.busybox))
   console.log("skipped: the job protocol in busybox ash: busybox is not here");
 
@@ -29,8 +27,10 @@ describe.each(shells())("with $name", (shell) => {
   }
   const directory = () => join(machine.root, "jobs", KEY.run, KEY.step, String(KEY.attempt));
   const work = (file: string) => join(machine.root, "runs", KEY.run, "work", file);
-  const start = (run: string, environment: Record<string, string> = {}) =>
-    shellRunner.start(context(), { run }, { environment, committedAgoMs: 0 });
+  const bootId = () => shellRunner.bootId(context());
+  const begun = async (environment: Record<string, string> = {}) => ({ environment, bootId: await bootId() });
+  const start = async (run: string, environment: Record<string, string> = {}) =>
+    shellRunner.start(context(), { run }, await begun(environment));
 
   async function finish(): Promise<{ observation: StepObservation; stdout: Buffer; stderr: Buffer }> {
     const held = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
@@ -162,9 +162,10 @@ describe.each(shells())("with $name", (shell) => {
 
   test("a start that races a cancellation either never begins or is ended", async () => {
     const attempts = Array.from({ length: 8 }, (_, index) => ({ ...KEY, attempt: index + 10 }));
+    const options = await begun();
     await Promise.all(
       attempts.flatMap((key) => [
-        shellRunner.start(context(key), { run: "sleep 30" }, START),
+        shellRunner.start(context(key), { run: "sleep 30" }, options),
         shellRunner.cancel(context(key), 1000),
       ]),
     );
@@ -203,7 +204,7 @@ describe.each(shells())("with $name", (shell) => {
     const other = { ...KEY, attempt: 2 };
     await start("exit 0");
     await finish();
-    await shellRunner.start(context(other), { run: "sleep 3" }, START);
+    await shellRunner.start(context(other), { run: "sleep 3" }, await begun());
     machine.reboot();
     expect((await finish()).observation).toEqual({ state: "Exited", exitCode: 0 });
     expect(
@@ -229,14 +230,13 @@ describe.each(shells())("with $name", (shell) => {
   });
 
   test("a start repeated after a reboot that erased the first one does not run again", async () => {
-    const booted = join(machine.folder, "run/flywheel/boot");
-    const minuteAgo = Date.now() / 1000 - 60;
-    utimesSync(booted, minuteAgo, minuteAgo);
-    const late = (committedAgoMs: number, key: AttemptKey) =>
-      shellRunner.start(context(key), { run: "true" }, { environment: {}, committedAgoMs });
-    expect((await late(30_000, { ...KEY, attempt: 2 })).state).not.toBe("Lost");
-    expect((await late(90_000, KEY)).state).toBe("Lost");
-    expect((await late(0, KEY)).state, "and a stalled start cannot begin it later").toBe("Abandoned");
+    const committed = await bootId();
+    writeFileSync(join(machine.folder, "run/flywheel/boot"), "another-boot\n");
+    expect(await bootId()).not.toBe(committed);
+    const start = (boot: string) => shellRunner.start(context(), { run: "true" }, { environment: {}, bootId: boot });
+    expect((await start(committed)).state).toBe("Lost");
+    expect((await start(await bootId())).state, "and nothing can begin it later").toBe("Lost");
+    expect((await finish()).observation.state).toBe("Lost");
   });
 
   test("a directory that is gone makes the attempt absent", async () => {
@@ -257,7 +257,7 @@ describe.each(shells())("with $name", (shell) => {
   test("steps of one run share a directory, and the job's own is closed to others", async () => {
     await start("echo shared > file");
     await finish();
-    await shellRunner.start(context({ ...KEY, step: "next" }), { run: "cat file > copy" }, START);
+    await shellRunner.start(context({ ...KEY, step: "next" }), { run: "cat file > copy" }, await begun());
     await shellRunner.observe(context({ ...KEY, step: "next" }), { offsets: { stdout: 1, stderr: 0 }, waitMs: 3000 });
     expect(readFileSync(work("copy"), "utf8")).toBe("shared\n");
     expect(statSync(directory()).mode & 0o777).toBe(0o700);
@@ -265,7 +265,7 @@ describe.each(shells())("with $name", (shell) => {
 
   test("a command runs in HOME with sh, and its errors look like those of sh -c", async () => {
     const key = { run: "9ab2", step: "exec", attempt: 1 };
-    await execRunner.start(context(key), { command: "pwd; cat < /dev/null; nosuchcommand" }, START);
+    await execRunner.start(context(key), { command: "pwd; cat < /dev/null; nosuchcommand" }, await begun());
     let text = "";
     for (let offset = 0; ; ) {
       const { observation, output } = await execRunner.observe(context(key), {
@@ -293,7 +293,7 @@ describe.each(shells())("with $name", (shell) => {
     await finish();
     expect(existsSync(work("large"))).toBe(true);
     const call = { ...KEY, attempt: 3, nonce: "n" };
-    const script = startScript(call, { mode: "shell", script: "touch cut", environment: {}, committedAgoMs: 0 });
+    const script = startScript(call, { mode: "shell", script: "touch cut", environment: {}, bootId: await bootId() });
     for (const part of [0.2, 0.5, 0.99]) {
       const stdin = Buffer.from(script.slice(0, Math.floor(script.length * part)));
       await machine.session().run("sh", { stdin, timeoutMs: 5000 }, AbortSignal.timeout(5000));

@@ -29,7 +29,8 @@ export async function runSteps(
   const results: StepResult[] = [];
   for (const step of dependencyOrder(spec.steps)) {
     const context = { session, key: { run, step: step.name, attempt: 1 }, signal: AbortSignal.timeout(600_000) };
-    await shellRunner.start(context, { run: step.run }, { environment: { ...values, ...step.env }, committedAgoMs: 0 });
+    const bootId = await shellRunner.bootId(context);
+    await shellRunner.start(context, { run: step.run }, { environment: { ...values, ...step.env }, bootId });
     const result = await finish(context, step.name);
     results.push(result);
     if (result.exitCode !== 0) break;

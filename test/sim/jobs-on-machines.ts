@@ -1,6 +1,6 @@
 // What runs on the simulated machines. The state of a job lives with its machine: a boot ends what ran, a fresh root file
 // system forgets that it ever was, a suspend stops its time. The protocol is that of the real supervisor: whoever claims
-// an attempt first decides over it, and a machine that has booted since an attempt was committed does not begin it.
+// an attempt first decides over it, and a machine in another boot than the one an attempt was committed to does not begin it.
 import type { Guests } from "../../controller/emulator/guest.ts";
 import type { MemoryGuests } from "../../controller/emulator/memory-guests.ts";
 import type { Clock } from "../../controller/kernel/clock.ts";
@@ -11,7 +11,7 @@ export interface JobRequest {
   readonly key: AttemptKey;
   /** `sim <ms> <exit code>`: how long it takes and how it ends. */
   readonly script: string;
-  readonly committedAgoMs: number;
+  readonly bootId: string;
 }
 
 export interface JobReply {
@@ -29,7 +29,6 @@ interface SimJob {
 }
 
 interface Machine {
-  bootedAtMs: number;
   boots: number;
   up: boolean;
   frozenAtMs: number | undefined;
@@ -59,7 +58,7 @@ export function jobsOnMachines(
   function machineOf(id: string): Machine {
     const known = machines.get(id);
     if (known) return known;
-    const made: Machine = { bootedAtMs: 0, boots: 0, up: false, frozenAtMs: undefined, jobs: new Map() };
+    const made: Machine = { boots: 0, up: false, frozenAtMs: undefined, jobs: new Map() };
     machines.set(id, made);
     return made;
   }
@@ -80,7 +79,6 @@ export function jobsOnMachines(
     machine.boots += 1;
     machine.up = true;
     machine.frozenAtMs = undefined;
-    machine.bootedAtMs = clock.monotonic();
     return machine.boots;
   }
 
@@ -101,12 +99,14 @@ export function jobsOnMachines(
     for (const job of machine.jobs.values()) job.endsAtMs += lostMs;
   }
 
-  function start(id: string, { key, script, committedAgoMs }: JobRequest): StepObservation {
+  function start(id: string, { key, script, bootId }: JobRequest): StepObservation {
     const machine = machineOf(id);
     const known = machine.jobs.get(idOf(key));
     if (known) return settle(id, known).observation;
-    if (clock.monotonic() - machine.bootedAtMs < committedAgoMs) {
-      return { state: "Lost", message: "the machine has booted since the attempt was decided" };
+    if (bootId !== String(machine.boots)) {
+      const message = "the machine has booted since the attempt was decided";
+      machine.jobs.set(idOf(key), { key, exitCode: 0, endsAtMs: 0, observation: { state: "Lost", message } });
+      return { state: "Lost", message };
     }
     const [, ms = "0", exitCode = "0"] = /^sim (\d+) (\d+)/.exec(script) ?? [];
     machine.jobs.set(idOf(key), {

@@ -68,7 +68,8 @@ export function createWires({ cloud, jobs, clock, trace, spoils }: WiresOptions)
           if (!alive()) throw down(target);
           const spoiled = spoils();
           if (spoiled === "before") throw down(target);
-          const reply = command === "job" ? await answer(target, options.stdin, runSignal) : "";
+          const boot = command === "boot" ? String(jobs.bootOf(target.machineId)) : "";
+          const reply = command === "job" ? await answer(target, options.stdin, runSignal) : boot;
           if (spoiled === "after" || !alive()) throw new TransportError("lost", `${target.machineId}: connection lost`);
           return { exitCode: 0, stdout: Buffer.from(reply), stderr: Buffer.alloc(0) };
         },
@@ -110,7 +111,7 @@ interface WaitingRequest extends JobRequest {
 const CALL_MS = 20_000;
 
 async function call(context: StepContext, request: Partial<WaitingRequest>): Promise<JobReply> {
-  const whole = { script: "", committedAgoMs: 0, waitMs: 0, known: 0, key: context.key, ...request };
+  const whole = { script: "", bootId: "", waitMs: 0, known: 0, key: context.key, ...request };
   const stdin = Buffer.from(JSON.stringify(whole));
   const { stdout } = await context.session.run("job", { stdin, timeoutMs: CALL_MS }, context.signal);
   return JSON.parse(Buffer.from(stdout).toString());
@@ -120,8 +121,12 @@ function runner(uses: string): StepRunner<{ run?: string | undefined; command?: 
   return {
     uses,
     input: z.object({ run: z.string().optional(), command: z.string().optional() }),
-    start: async (context, { run, command }, { committedAgoMs }) =>
-      (await call(context, { verb: "start", script: run ?? command ?? "", committedAgoMs })).observation,
+    async bootId({ session, signal }) {
+      const { stdout } = await session.run("boot", { timeoutMs: CALL_MS }, signal);
+      return Buffer.from(stdout).toString();
+    },
+    start: async (context, { run, command }, { bootId }) =>
+      (await call(context, { verb: "start", script: run ?? command ?? "", bootId })).observation,
     async observe(context, { offsets, waitMs }) {
       const { observation, stdout } = await call(context, { verb: "observe", waitMs, known: offsets.stdout });
       const data = Buffer.from(stdout).subarray(offsets.stdout);

@@ -83,6 +83,17 @@ describe.each([{ watch: true }, { watch: false }])("with watchers: $watch", ({ w
     expect(world.machines.jobs).toHaveLength(1);
   });
 
+  test("one that began, was not answered and is forgotten by its machine does not begin again", async () => {
+    world.machines.loseReplies = 1;
+    await world.execution("e", {});
+    await begun();
+    world.machines.reboot(world.machines.job("exec").machineId, true);
+    await world.restart();
+    await over();
+    expect(world.machines.jobs).toHaveLength(1);
+    expect(await status()).toMatchObject({ state: "Failed", message: "lost: the machine has booted again" });
+  });
+
   test.each([
     { instance: "nobody", message: "instance nobody does not exist in namespace default" },
     { instance: "late", message: "instance late is not running (Creating: as told)" },

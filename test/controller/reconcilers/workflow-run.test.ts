@@ -131,6 +131,39 @@ describe.each([{ watch: true }, { watch: false }])("with watchers: $watch", ({ w
     expect(await world.steps("r")).toEqual(["a:Succeeded:1"]);
   });
 
+  test("an attempt that began, was not answered and is forgotten by its machine does not begin again", async () => {
+    await world.workflow("w", { steps: [step("a"), step("b", { retry: { limit: 1, backoff: "1s", on: ["Lost"] } })] });
+    world.machines.loseReplies = 2;
+    await world.run("r", "w");
+    await begun("a");
+    await begun("b");
+    world.machines.reboot(world.machines.job("a").machineId, true);
+    await world.restart(); // it knows nothing but what was committed
+    await begun("b", 2);
+    world.machines.exit("b", 0);
+    await world.finished("r");
+    const begunJobs = world.machines.jobs.filter(({ input }) => input !== undefined);
+    expect(begunJobs.map(({ key }) => `${key.step}:${key.attempt}`)).toEqual(["a:1", "b:1", "b:2"]);
+    expect(await world.steps("r")).toEqual(["a:Failed:1", "b:Succeeded:2"]);
+  });
+
+  test("an attempt is sent only when the boot that it may begin in is known", async () => {
+    await world.workflow("w", { steps: [step("a")] });
+    world.hold("Creating");
+    await world.run("r", "w");
+    await world.clock.advance(5_000);
+    const machineId = `m-${(await world.get(instanceKind, "r-box"))?.metadata.uid}`;
+    world.machines.down.add(machineId);
+    world.hold("Ready");
+    await world.clock.advance(10_000);
+    expect(await world.steps("r")).toEqual(["a:Running:1"]);
+    expect((await world.get(workflowRunKind, "r"))?.status?.steps?.[0]?.bootId).toBeUndefined();
+    world.machines.reboot(machineId);
+    world.machines.down.clear();
+    await begun("a");
+    expect((await world.get(workflowRunKind, "r"))?.status?.steps?.[0]?.bootId).toBe("boot-2");
+  });
+
   test("a machine that does not answer for a while holds up its step and nothing else", async () => {
     await world.workflow("w", {
       instances: { box: {}, other: {} },

@@ -6,7 +6,7 @@ import { openSqlite, type SqliteDatabase } from "../../../controller/store/sqlit
 import { type FakeMachines, fakeMachines } from "../../fake-machines.ts";
 import { type VirtualClock, virtualClock } from "../../virtual-clock.ts";
 
-const OPTIONS = { environment: {}, committedAgoMs: 0 };
+const OPTIONS = { environment: {}, bootId: "boot-1" };
 let clock: VirtualClock;
 let database: SqliteDatabase;
 let machines: FakeMachines;
