@@ -128,6 +128,9 @@ export const SHUTDOWN_MS = 9_000;
 /** A full pass over all objects even when nothing changed, in case something was missed. */
 export const RESYNC_MS = 5 * 60_000;
 
+/** A read by id that took longer tells of the past: nothing that stops or ends a machine is done on it. */
+export const CONFIRM_MAX_MS = 5_000;
+
 /** A machine that Fly leaves in `created` this long is given up: normal is 6 s, a large cold image takes 90 s. */
 export const CREATED_DEADLINE_MS = 5 * 60_000;
 

@@ -7,6 +7,7 @@ import type { Faults } from "../controller/emulator/faults.ts";
 import type { KnobChanges } from "../controller/emulator/knobs.ts";
 import { isFinal } from "../controller/emulator/machine-record.ts";
 import { type MemoryGuests, memoryGuests } from "../controller/emulator/memory-guests.ts";
+import type { Clock } from "../controller/kernel/clock.ts";
 import type { Http, HttpRequest } from "../controller/kernel/http.ts";
 import { lifetime } from "../controller/kernel/lifetime.ts";
 import { silentLog } from "../controller/kernel/log.ts";
@@ -39,6 +40,12 @@ export interface InstanceWorldOptions {
 
 export async function instanceWorld(options: InstanceWorldOptions = {}) {
   const clock = virtualClock();
+  let skewMs = 0;
+  const ours: Clock = {
+    now: () => clock.now() + skewMs,
+    monotonic: () => clock.monotonic(),
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+  };
   const random = seededRandom(7);
   const guests = memoryGuests();
   const faults: Faults = {};
@@ -67,6 +74,7 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
 
   /** One life of the controller process; everything it remembers ends with it. */
   function run() {
+    const clock = ours;
     const life = lifetime();
     const log = silentLog;
     const machines = flyMachines({ http: diesWith(life.signal, http), baseUrl: BASE, token: TOKEN, clock, random });
@@ -123,6 +131,10 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
     reach,
     get fleet() {
       return running.fleet;
+    },
+    /** Sets the wall clock of the controller's computer; Fly's own goes on. */
+    jump: (ms: number) => {
+      skewMs += ms;
     },
     get,
     apply: (name: string, spec: Record<string, unknown> = {}) =>

@@ -1,5 +1,4 @@
-// What to do about a machine that exists: a pure function of what is wanted, what was seen, and the time. One thing at a
-// time, and nothing that restarts a machine before status has said so.
+// What to do about a machine that exists: a pure function of what is wanted and what was seen. One thing at a time, and nothing that restarts a machine before status has said so.
 import type { Instance, InstanceStatus } from "../../crds/instance.ts";
 import { CREATED_DEADLINE_MS } from "../limits.ts";
 import type { WaitState } from "../machines/machines.ts";
@@ -16,7 +15,8 @@ export interface PlanInput {
   readonly busy: readonly string[];
   /** An update to this very configuration was made lately, and the machine still differs. */
   readonly tried?: boolean;
-  readonly nowMs: number;
+  /** How long this process has seen it in created without a break: no clock that is set makes that longer. */
+  readonly createdForMs: number;
 }
 
 export type Pending = NonNullable<InstanceStatus["pending"]>;
@@ -70,11 +70,9 @@ export function isHostUnknown(machine: Machine): boolean {
 }
 
 /** `created` means that Fly prepares it, or that it was asked to stay so; both end, or it is stuck. */
-function planCreated({ instance, mode, nowMs }: PlanInput): Plan {
-  const since = instance.status?.provisioning?.createdAt;
-  const age = since === undefined ? 0 : nowMs - Date.parse(since);
-  if (age > CREATED_DEADLINE_MS)
-    return { do: "replace", why: `Fly left the machine in created for ${Math.round(age / 1000)} s` };
+function planCreated({ mode, createdForMs }: PlanInput): Plan {
+  if (createdForMs > CREATED_DEADLINE_MS)
+    return { do: "replace", why: `Fly left the machine in created for ${Math.round(createdForMs / 1000)} s` };
   return { do: "follow", state: mode === "Running" ? "started" : "settled" };
 }
 

@@ -2,6 +2,7 @@
 // ends a machine it is read again by id, because what a list shows may be old.
 import { type Instance, type InstanceStatus, instanceKind } from "../../crds/instance.ts";
 import { timestamp } from "../kernel/clock.ts";
+import { CONFIRM_MAX_MS } from "../limits.ts";
 import { type Machine, OWNER } from "../machines/wire.ts";
 import type { Outcome } from "../runtime/managed.ts";
 import { type Activity, activityOf } from "./activity.ts";
@@ -28,6 +29,8 @@ export function createUpdater(world: InstanceWorld): Updater {
   const { machines, fleet, events, clock, store, app } = world;
   const actor = createActor(world);
   const prober = createProber(world);
+  /** Begins anew with the process, which only waits longer. */
+  const createdSince = new Map<string, { readonly id: string; readonly sinceMs: number }>();
 
   async function update(given: Instance, seen: SeenMachine, signal: AbortSignal): Promise<Outcome<InstanceStatus>> {
     const { machine, duplicates } = seen;
@@ -37,7 +40,8 @@ export function createUpdater(world: InstanceWorld): Updater {
       return { status: instance.status ?? {}, requeueAfterMs: 0 };
     for (const extra of duplicates) await reap(instance, machine, extra, signal);
 
-    const desired = machineConfig(instance, store.controllerId, world.keysOf(instance.metadata.uid));
+    const { uid } = instance.metadata;
+    const desired = machineConfig(instance, store.controllerId, world.keysOf(uid));
     const drift = driftOf(desired, machine);
     const activity = await activityFor(instance, drift.restart.length > 0 || instance.status?.pending !== undefined);
     const idle = decideIdle(instance, activity, machine.state, clock.now());
@@ -45,7 +49,15 @@ export function createUpdater(world: InstanceWorld): Updater {
     const mode = idle.mode;
     const againMs = drift.restart.length > 0 ? actor.updateDelayMs(instance, desired) : 0;
     const tried = againMs > 0;
-    const plan = planMachine({ instance, machine, mode, drift, busy: activity.busy, tried, nowMs: clock.now() });
+    const plan = planMachine({
+      instance,
+      machine,
+      mode,
+      drift,
+      busy: activity.busy,
+      tried,
+      createdForMs: createdForMs(uid, machine),
+    });
 
     const stale = disturbs(plan) && (await changedSince(machine, signal));
     const done = stale ? LOOK_AGAIN : await actor.act(instance, machine, plan, desired, signal);
@@ -101,14 +113,24 @@ export function createUpdater(world: InstanceWorld): Updater {
     );
   }
 
+  /** Also when the answer took so long that it tells of the past: whoever asks looks again. */
   async function changedSince(machine: Machine, signal: AbortSignal): Promise<boolean> {
+    const askedMs = clock.monotonic();
     const sighting = await fleet.refresh(machine.id, signal);
-    if (sighting.presence !== "seen") return true;
+    if (sighting.presence !== "seen" || clock.monotonic() - askedMs > CONFIRM_MAX_MS) return true;
     return (
       sighting.machine.state !== machine.state ||
       sighting.machine.instance_id !== machine.instance_id ||
       sighting.machine.host_status !== machine.host_status
     );
+  }
+
+  function createdForMs(uid: string, { id, state }: Machine): number {
+    const before = createdSince.get(uid);
+    if (state !== "created") createdSince.delete(uid);
+    else if (before?.id === id) return clock.monotonic() - before.sinceMs;
+    else createdSince.set(uid, { id, sinceMs: clock.monotonic() });
+    return 0;
   }
 
   async function activityFor(instance: Instance, matters: boolean): Promise<Activity> {
@@ -129,6 +151,7 @@ export function createUpdater(world: InstanceWorld): Updater {
   return {
     update,
     forget(uid) {
+      createdSince.delete(uid);
       actor.forget(uid);
       prober.forget(uid);
     },

@@ -11,10 +11,6 @@ const announcedImage: InstanceStatus = {
   pending: { action: "Update", fields: ["image"], message: "updating image", announcedAt: START },
 };
 
-const madeAtStart: InstanceStatus = {
-  provisioning: { incarnation: 1, machineName: "fw-1", region: "iad", createdAt: START },
-};
-
 interface Case {
   readonly reason: string;
   readonly machine?: Partial<Machine>;
@@ -22,7 +18,7 @@ interface Case {
   readonly drift?: Drift;
   readonly busy?: readonly string[];
   readonly status?: InstanceStatus;
-  readonly afterMs?: number;
+  readonly createdForMs?: number;
   readonly expected: Partial<Plan>;
 }
 
@@ -57,14 +53,12 @@ const cases: readonly Case[] = [
   {
     reason: "created for too long is stuck",
     machine: { state: "created" },
-    status: madeAtStart,
-    afterMs: 301_000,
+    createdForMs: 301_000,
     expected: { do: "replace" },
   },
   {
     reason: "a machine is not stuck only because Fly's clock is behind ours",
     machine: { state: "created", created_at: "2025-12-31T23:50:00Z" },
-    status: madeAtStart,
     expected: { do: "follow", state: "started" },
   },
   { reason: "a failed machine never starts again", machine: { state: "failed" }, expected: { do: "replace" } },
@@ -130,7 +124,7 @@ const cases: readonly Case[] = [
 describe("planMachine", () => {
   test.each(cases)(
     "$reason",
-    ({ machine, mode = "Running", drift = NO_DRIFT, busy = [], status, afterMs = 0, expected }) => {
+    ({ machine, mode = "Running", drift = NO_DRIFT, busy = [], status, createdForMs = 0, expected }) => {
       const instance = anInstance({}, status);
       const plan = planMachine({
         instance,
@@ -138,7 +132,7 @@ describe("planMachine", () => {
         mode,
         drift,
         busy,
-        nowMs: Date.parse(START) + afterMs,
+        createdForMs,
       });
       expect(plan).toMatchObject(expected);
     },
@@ -153,7 +147,7 @@ describe("planMachine", () => {
         mode: "Running",
         drift: IMAGE,
         busy: [],
-        nowMs: Date.parse(START),
+        createdForMs: 0,
       });
     };
     expect(plan({})).toMatchObject({

@@ -1,5 +1,6 @@
 // The instance controller against the emulated cloud, on virtual time: first what goes wrong, then what goes right.
 import { afterEach, describe, expect, test } from "vitest";
+import { CREATED_DEADLINE_MS } from "../../../controller/limits.ts";
 import { instanceWorld, type TestWorld } from "../../instance-world.ts";
 
 let world: TestWorld;
@@ -107,6 +108,42 @@ describe("making a machine", () => {
     await world.until("box", "Ready", 10 * MINUTE);
     expect(world.live()).toHaveLength(1);
     expect((await world.get("box"))?.status?.provisioning?.incarnation).toBe(2);
+  });
+
+  test("a clock of ours that is set ahead makes no machine look stuck", async () => {
+    world = await instanceWorld();
+    world.faults.stuckPulls = true;
+    await world.apply("box");
+    await world.clock.advance(30_000);
+    world.jump(60 * MINUTE);
+    await world.clock.advance(30_000);
+    delete world.faults.stuckPulls;
+    await world.until("box", "Ready", MINUTE);
+    expect((await world.get("box"))?.status?.provisioning?.incarnation).toBe(1);
+  });
+
+  test("a machine that has started while the confirming read was on its way is not replaced", async () => {
+    let [held, readMs] = [0, 0];
+    world = await instanceWorld({
+      async between(request, send) {
+        const response = await send();
+        if (request.method !== "GET" || !/\/machines\/\w+$/.test(request.url)) return response;
+        const confirms = world.clock.monotonic() - readMs < 100; // right after the read that the decision rests on
+        readMs = world.clock.monotonic();
+        if (held > 0 || !confirms || readMs < CREATED_DEADLINE_MS) return response;
+        held += 1;
+        expect(JSON.parse(response.body).state).toBe("created");
+        delete world.faults.stuckPulls;
+        await world.clock.sleep(25_000);
+        return response;
+      },
+    });
+    world.faults.stuckPulls = true;
+    await world.apply("box");
+    await world.clock.runUntil(() => held > 0, 10 * MINUTE);
+    await world.until("box", "Ready", MINUTE);
+    expect((await world.get("box"))?.status?.provisioning?.incarnation).toBe(1);
+    expect(world.calls.filter((call) => call.startsWith("DELETE"))).toEqual([]);
   });
 });
 
