@@ -7,9 +7,10 @@ import { failureOf, kubeStatus, restFailure, statusCode } from "./failure.ts";
 import { mountHealth } from "./health.ts";
 import { HttpError } from "./http-error.ts";
 import { httpMetrics } from "./http-metrics.ts";
-import { mountDiscovery } from "./kube/discovery.ts";
+import { apiResourceOf, mountDiscovery } from "./kube/discovery.ts";
 import { mountOpenApi } from "./kube/openapi/mount.ts";
 import { mountKind } from "./kube/resources.ts";
+import { mountReviews, REVIEW_RESOURCES } from "./kube/reviews.ts";
 import { mountExecs } from "./rest/execs.ts";
 import { mountInstances } from "./rest/instances.ts";
 import { mountRuns } from "./rest/runs.ts";
@@ -27,7 +28,8 @@ export function createApi(options: ApiOptions): Api {
 
   mountHealth(api, options);
   for (const kind of options.kinds) mountKind(api, kind, options, parts);
-  mountDiscovery(api, options.kinds);
+  mountReviews(api, options.apiKey !== undefined);
+  mountDiscovery(api, [...options.kinds.map(apiResourceOf), ...REVIEW_RESOURCES]);
   mountOpenApi(api, options.kinds, options.version);
   mountExecs(api, options);
   mountInstances(api, options);

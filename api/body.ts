@@ -3,6 +3,7 @@ import { parseAllDocuments } from "yaml";
 import { MAX_BODY_BYTES } from "../controller/limits.ts";
 import type { ApiContext } from "./api.ts";
 import { HttpError } from "./http-error.ts";
+import { decodeProtobuf, PROTOBUF_TYPE } from "./kube/protobuf.ts";
 import { mediaType, YAML_TYPES } from "./request-guard.ts";
 
 export async function parsedBody(c: ApiContext): Promise<unknown> {
@@ -13,10 +14,12 @@ export async function parsedBody(c: ApiContext): Promise<unknown> {
 
 /** Undefined when the request has no body. */
 export async function optionalBody(c: ApiContext): Promise<unknown> {
-  const text = await boundedText(c);
+  const bytes = await boundedBytes(c);
+  const type = mediaType(c.req.header("content-type") ?? "");
+  if (type === PROTOBUF_TYPE && bytes.length > 0) return decodeProtobuf(bytes);
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   if (text.trim() === "") return undefined;
-  const type = c.req.header("content-type");
-  return type !== undefined && YAML_TYPES.has(mediaType(type)) ? parseYaml(text) : parseJson(text);
+  return YAML_TYPES.has(type) ? parseYaml(text) : parseJson(text);
 }
 
 export function parseJson(text: string): unknown {
@@ -43,16 +46,16 @@ function parseYaml(text: string): unknown {
   }
 }
 
-async function boundedText(c: ApiContext): Promise<string> {
+async function boundedBytes(c: ApiContext): Promise<Uint8Array> {
   const declared = c.req.header("content-length");
   if (declared !== undefined) {
     if (Number(declared) > MAX_BODY_BYTES) throw tooLarge();
-    return c.req.text(); // the HTTP parser holds the client to the length it declared
+    return new Uint8Array(await c.req.arrayBuffer()); // the HTTP parser holds the client to the length it declared
   }
-  return c.req.raw.body ? readAtMost(c.req.raw.body) : "";
+  return c.req.raw.body ? readAtMost(c.req.raw.body) : new Uint8Array();
 }
 
-async function readAtMost(body: ReadableStream<Uint8Array>): Promise<string> {
+async function readAtMost(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body) {
@@ -60,7 +63,7 @@ async function readAtMost(body: ReadableStream<Uint8Array>): Promise<string> {
     if (size > MAX_BODY_BYTES) throw tooLarge();
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return Buffer.concat(chunks);
 }
 
 function tooLarge(): HttpError {

@@ -46,6 +46,7 @@ const MEDIA_TYPES: ReadonlySet<string> = new Set([
   "application/json-patch+json",
   "application/strategic-merge-patch+json",
   "application/apply-patch+yaml",
+  "application/vnd.kubernetes.protobuf",
 ]);
 
 /** `Application/JSON; charset=utf-8` → `application/json`. */

@@ -1,7 +1,9 @@
 // All kinds, in the order in which they are listed to people.
+import { configMapKind } from "./config-map.ts";
 import { eventKind } from "./event.ts";
 import { executionKind } from "./execution.ts";
 import { instanceKind } from "./instance.ts";
+import { leaseKind } from "./lease.ts";
 import { namespaceKind } from "./namespace.ts";
 import type { KindDef } from "./resource.ts";
 import { workflowKind } from "./workflow.ts";
@@ -14,6 +16,8 @@ export const KINDS: readonly KindDef[] = [
   executionKind,
   namespaceKind,
   eventKind,
+  configMapKind,
+  leaseKind,
 ];
 
 export function kindByName(kind: string): KindDef | undefined {

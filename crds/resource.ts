@@ -116,6 +116,8 @@ export interface Column {
   readonly type: "string" | "integer" | "date";
   /** JSONPath of the simple form: `.status.machine.id`, `.status.conditions[?(@.type=="Ready")].status`. */
   readonly jsonPath: string;
+  /** Shows how many members the value has, in its place. */
+  readonly count?: true;
   readonly priority?: 0 | 1;
   readonly description?: string;
 }

@@ -55,6 +55,7 @@ function definition(column: Column): object {
 /** Null is printed as an empty cell. */
 function cell(column: Column, path: JsonPath, item: AnyResource, nowMs: number): unknown {
   const [value] = path(item);
+  if (column.count) return typeof value === "object" && value !== null ? Object.keys(value).length : 0;
   if (value === undefined) return null;
   if (column.type === "date") return ageSince(String(value), nowMs);
   return typeof value === "object" ? JSON.stringify(value) : value;

@@ -1,11 +1,14 @@
 // Which kind has which rules: the one table.
+import { configMapKind } from "../../crds/config-map.ts";
 import { eventKind } from "../../crds/event.ts";
 import { executionKind } from "../../crds/execution.ts";
 import { instanceKind } from "../../crds/instance.ts";
+import { leaseKind } from "../../crds/lease.ts";
 import { namespaceKind } from "../../crds/namespace.ts";
 import type { KindDef } from "../../crds/resource.ts";
 import { workflowKind } from "../../crds/workflow.ts";
 import { workflowRunKind } from "../../crds/workflow-run.ts";
+import { configMapRules } from "./config-map-rules.ts";
 import { executionRules } from "./execution-rules.ts";
 import { instanceRules } from "./instance-rules.ts";
 import type { KindRules } from "./kind-rules.ts";
@@ -17,6 +20,8 @@ const RULES: ReadonlyMap<KindDef, KindRules> = new Map<KindDef, KindRules>([
   [workflowKind, workflowRules],
   [workflowRunKind, workflowRunRules],
   [executionKind, executionRules],
+  [configMapKind, configMapRules],
+  [leaseKind, {}],
   [namespaceKind, {}],
   [eventKind, {}],
 ]);

@@ -77,6 +77,19 @@ describe.skipIf(absent)("kubectl", () => {
     );
   });
 
+  test("its own verbs for built-in kinds work, which speak protobuf", async () => {
+    expect((await kubectl("create", "namespace", "team")).stdout).toBe("namespace/team created\n");
+    const literal = ["--from-literal=a=1", "--from-literal=b=two words"];
+    const created = await kubectl("create", "configmap", "settings", "-n", "team", ...literal);
+    expect(created.stdout).toBe("configmap/settings created\n");
+    const value = await kubectl("get", "cm", "settings", "-n", "team", "-o", "jsonpath={.data.b}");
+    expect(value.stdout).toBe("two words");
+    expect((await kubectl("get", "cm", "-n", "team")).stdout).toMatch(/^NAME +DATA +AGE\nsettings +2 +\d+s\n$/);
+    expect((await kubectl("auth", "can-i", "delete", "instances")).stdout).toBe("yes\n");
+    expect((await kubectl("auth", "can-i", "--list")).stdout).toMatch(/\*\.\* +\[\] +\[\] +\[\*\]/);
+    expect((await kubectl("auth", "whoami")).stdout).toMatch(/Username +system:anonymous/);
+  });
+
   test("a field that there is not is refused by the server, with the nearest one named", async () => {
     const { code, stderr } = await apply(manifest("typo", { imagee: "x" }));
     expect(code).toBe(1);
@@ -114,7 +127,7 @@ describe.skipIf(absent)("kubectl", () => {
       code: 1,
       stderr: 'Error from server (NotFound): instances.fly.lightfast.ai "nobody" not found\n',
     });
-    expect((await kubectl("get", "namespaces")).stdout).toMatch(/^NAME +STATUS +AGE\ndefault +Active +\d+s\n$/);
+    expect((await kubectl("get", "namespaces")).stdout).toMatch(/^NAME +STATUS +AGE\ndefault +Active +\d+s\n/);
   });
 
   test("wait returns when the condition is written", async () => {

@@ -6,18 +6,25 @@ test("every advertised resource can be listed, and every verb is a method that e
   const api = await testApi();
   expect((await api.send("GET", "/api")).body).toMatchObject({ kind: "APIVersions", versions: ["v1"] });
   const groups = (await api.send("GET", "/apis")).body.groups as { name: string }[];
-  expect(groups.map((group) => group.name)).toEqual(["fly.lightfast.ai"]);
+  expect(groups.map((group) => group.name)).toEqual([
+    "fly.lightfast.ai",
+    "coordination.k8s.io",
+    "authorization.k8s.io",
+    "authentication.k8s.io",
+  ]);
   expect((await api.send("GET", "/apis/fly.lightfast.ai")).body).toMatchObject({
     kind: "APIGroup",
     preferredVersion: { groupVersion: "fly.lightfast.ai/v1" },
   });
-  for (const root of ["/api/v1", "/apis/fly.lightfast.ai/v1"]) {
+  const roots = groups.map(({ name }) => `/apis/${name}/v1`);
+  for (const root of ["/api/v1", ...roots]) {
     const { body } = await api.send("GET", root);
     const resources = body.resources as { name: string; verbs: string[] }[];
     expect(resources.length).toBeGreaterThan(0);
     for (const { name, verbs } of resources) {
       expect(verbs.length).toBeGreaterThan(0);
-      if (!name.includes("/")) expect([name, (await api.send("GET", `${root}/${name}`)).status]).toEqual([name, 200]);
+      const { status } = await api.send("GET", `${root}/${name}`);
+      if (!name.includes("/")) expect([name, status]).toEqual([name, verbs.includes("list") ? 200 : 405]);
     }
   }
 });
@@ -47,9 +54,10 @@ const AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDisco
 test("the aggregated form comes under its own content type, and names the same resources", async () => {
   const api = await testApi();
   const accept = `${AGGREGATED},${AGGREGATED.replace("v=v2", "v=v2beta1")},application/json`;
-  for (const [root, groupVersion] of [
-    ["/api", "/api/v1"],
-    ["/apis", "/apis/fly.lightfast.ai/v1"],
+  const names = ["fly.lightfast.ai", "coordination.k8s.io", "authorization.k8s.io", "authentication.k8s.io"];
+  for (const [root, groupVersions] of [
+    ["/api", ["/api/v1"]],
+    ["/apis", names.map((name) => `/apis/${name}/v1`)],
   ] as const) {
     const { headers, body } = await api.send("GET", root, undefined, { accept });
     expect(headers.get("content-type")).toBe(AGGREGATED);
@@ -58,7 +66,8 @@ test("the aggregated form comes under its own content type, and names the same r
       versions: { resources: { resource: string; subresources?: object[] }[] }[];
     }[];
     const aggregated = groups.flatMap(({ versions }) => versions.flatMap(({ resources }) => resources));
-    const legacy = (await api.send("GET", groupVersion)).body.resources as { name: string }[];
+    const lists = await Promise.all(groupVersions.map((path) => api.send("GET", path)));
+    const legacy = lists.flatMap((list) => list.body.resources as { name: string }[]);
     expect(aggregated.map(({ resource }) => resource)).toEqual(
       legacy.map(({ name }) => name).filter((name) => !name.includes("/")),
     );
