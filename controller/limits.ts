@@ -28,6 +28,12 @@ export const WATCH_REPLAY_ROWS = 500;
 /** Rows of a list read in one turn of the selecting loop, so that a selective list of many does not hold all of them. */
 export const LIST_READ_ROWS = 500;
 
+/**
+ * JSON text whose objects are held parsed: some four thousand instances and runs, which is what moves at a time, in about
+ * 30 MiB of memory. What is read beyond that is parsed again, ten microseconds each.
+ */
+export const PARSED_OBJECTS_MAX_CHARS = 8 * 1024 * 1024;
+
 /** Compaction looks at history after this many writes and removes at most so many rows: a millisecond or two each time. */
 export const COMPACT_EVERY_WRITES = 256;
 export const COMPACT_MAX_ROWS = 1024;

@@ -7,14 +7,11 @@ import type { HistoryRow } from "./watch-event.ts";
 
 type ObjectRow = Tables["objects"];
 export type ObjectKey = Pick<ObjectRow, "kind" | "namespace" | "name">;
-export interface CurrentRow {
-  readonly revision: number;
-  readonly body: string;
-}
 
 export interface ObjectRows {
-  current(key: ObjectKey): CurrentRow | undefined;
-  currentByUid(kind: string, uid: string): CurrentRow | undefined;
+  /** The revision of the object's last write. */
+  current(key: ObjectKey): number | undefined;
+  currentByUid(kind: string, uid: string): number | undefined;
   /** False when the name is taken. */
   insertObject(row: ObjectRow): boolean;
   moveObject(key: ObjectKey, revision: number): void;
@@ -31,8 +28,8 @@ export function objectRows(db: Database): ObjectRows {
   const owners = ownerStatements(db);
   const history = historyStatements(db);
   return {
-    current: objects.find.get,
-    currentByUid: (kind, uid) => objects.findByUid.get({ kind, uid }),
+    current: (key) => objects.find.get(key)?.revision,
+    currentByUid: (kind, uid) => objects.findByUid.get({ kind, uid })?.revision,
     insertObject: (row) => objects.insert.run(row) === 1,
     moveObject: (key, revision) => void objects.move.run({ ...key, revision }),
     removeObject: (key) => void objects.remove.run(key),
@@ -48,19 +45,16 @@ export function objectRows(db: Database): ObjectRows {
 }
 
 function objectStatements(db: Database) {
-  const joined = query
-    .selectFrom("objects")
-    .innerJoin("history", "history.revision", "objects.revision")
-    .select(["objects.revision", "history.body"]);
+  const revision = query.selectFrom("objects").select("revision");
   return {
     find: prepare<ObjectKey>(db)((slot) =>
-      joined
-        .where("objects.kind", "=", slot("kind"))
-        .where("objects.namespace", "=", slot("namespace"))
-        .where("objects.name", "=", slot("name")),
+      revision
+        .where("kind", "=", slot("kind"))
+        .where("namespace", "=", slot("namespace"))
+        .where("name", "=", slot("name")),
     ),
     findByUid: prepare<{ kind: string; uid: string }>(db)((slot) =>
-      joined.where("objects.uid", "=", slot("uid")).where("objects.kind", "=", slot("kind")),
+      revision.where("uid", "=", slot("uid")).where("kind", "=", slot("kind")),
     ),
     insert: prepare<ObjectRow>(db)((slot) =>
       query

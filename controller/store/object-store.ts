@@ -8,8 +8,8 @@ import { nameSuffix, type Random } from "../kernel/random.ts";
 import { GENERATED_NAME_TRIES, MAX_OBJECT_BYTES } from "../limits.ts";
 import { AlreadyExistsError, BadRequestError, NotFoundError, TooLargeError } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
-import { listPage } from "./list-page.ts";
-import type { CurrentRow, ObjectKey, ObjectRows } from "./object-rows.ts";
+import { listPages } from "./list-page.ts";
+import type { ObjectKey, ObjectRows } from "./object-rows.ts";
 import { parseSelector } from "./selectors.ts";
 import type { Key, ListPage, Precondition, Store, View, WatchEvent, WriteOptions } from "./store.ts";
 import {
@@ -46,33 +46,41 @@ export interface ObjectStoreParts {
 }
 
 export function objectStore(parts: ObjectStoreParts): Store {
-  const { rows, commits, clock, random, ledger } = parts;
+  const { rows, history, commits, clock, random, ledger } = parts;
+  const listPage = listPages(parts.db, history);
 
   const view: View = {
-    get: <R extends AnyResource>(kind: KindDef<R>, key: Key) => parsed<R>(rows.current(rowKey(kind, key))),
+    get: <R extends AnyResource>(kind: KindDef<R>, key: Key) => stored<R>(rows.current(rowKey(kind, key))),
   };
+
+  /** The object that the row was read for; undefined when there is none. */
+  function stored<R extends AnyResource>(revision: number | undefined): R | undefined {
+    // What is current is never compacted, and it was read under its kind.
+    return revision === undefined ? undefined : (history.objects.at(revision) as R);
+  }
 
   /** Reads the object, lets `decide` say what becomes of it, and does that. Answers the object afterwards. */
   function write<R extends AnyResource>(
     kind: KindDef<R>,
     key: Key,
     options: Precondition & WriteOptions,
-    decide: (current: Stored, body: string) => Transition,
+    decide: (current: Stored) => Transition,
   ): Promise<R> {
     return commits.submit(() => {
-      const row = rows.current(rowKey(kind, key));
-      if (!row) throw new NotFoundError(kind, key);
-      const current = parseBody<Stored>(row.body);
+      const row = rowKey(kind, key);
+      const revision = rows.current(row);
+      const current = stored<Stored>(revision);
+      if (revision === undefined || !current) throw new NotFoundError(kind, key);
       checkPreconditions(kind, current, options);
-      const transition = decide(current, row.body);
+      const transition = decide(current);
       if (transition.type === "unchanged") return asKind<R>(current);
       if (options.dryRun) return asKind<R>(transition.object);
-      return asKind<R>(replace(rowKey(kind, key), row, current, transition));
+      return asKind<R>(replace(row, revision, current, transition));
     });
   }
 
-  function replace(key: ObjectKey, row: CurrentRow, current: Stored, { type, object }: Effective): Stored {
-    const next = record(key, type === "removed" ? "DELETED" : "MODIFIED", row.revision, object);
+  function replace(key: ObjectKey, revision: number, current: Stored, { type, object }: Effective): Stored {
+    const next = record(key, type === "removed" ? "DELETED" : "MODIFIED", revision, object);
     const owners = type === "removed" ? [] : ownersOf(next);
     if (owners.join() !== ownersOf(current).join()) rows.setOwners(key, owners);
     if (type === "removed") rows.removeObject(key);
@@ -120,10 +128,10 @@ export function objectStore(parts: ObjectStoreParts): Store {
     controllerId: parts.controllerId,
     get: async (kind, key) => view.get(kind, key),
     getByUid: async <R extends AnyResource>(kind: KindDef<R>, uid: string) =>
-      parsed<R>(rows.currentByUid(qualifiedResource(kind), uid)),
+      stored<R>(rows.currentByUid(qualifiedResource(kind), uid)),
     list: async <R extends AnyResource>(kind: KindDef<R>, options = {}) =>
       // The page holds objects of this kind only, and they were admitted as such.
-      listPage(parts.db, parts.history, qualifiedResource(kind), options) as ListPage<R>,
+      listPage(qualifiedResource(kind), options) as ListPage<R>,
     watch<R extends AnyResource>(kind: KindDef<R>, options: Parameters<Store["watch"]>[1], signal: AbortSignal) {
       const watched = {
         kind: qualifiedResource(kind),
@@ -152,16 +160,15 @@ export function objectStore(parts: ObjectStoreParts): Store {
       change: (current: R, view: View) => AnyResource,
       options: Precondition & WriteOptions = {},
     ) =>
-      // `change` gets a copy of its own: one that it changed in place would otherwise equal its result.
-      write(kind, key, options, (current, body) =>
-        updated(kind, current, change(parseBody<R>(body), view) as unknown as Stored),
+      write(kind, key, options, (current) =>
+        updated(kind, current, change(asKind<R>(current), view) as unknown as Stored),
       ),
     updateStatus: <R extends AnyResource>(
       kind: KindDef<R>,
       key: Key,
       change: (current: R) => unknown,
       options: Precondition & WriteOptions = {},
-    ) => write(kind, key, options, (current, body) => statusUpdated(current, change(parseBody<R>(body)))),
+    ) => write(kind, key, options, (current) => statusUpdated(current, change(asKind<R>(current)))),
     delete: (kind, key, options = {}) =>
       write(kind, key, options, (current) => deleted(current, timestamp(clock.now()))),
     revision: async () => parts.history.head(),
@@ -190,15 +197,6 @@ function refuseTooLarge(key: ObjectKey, body: string): void {
 
 function ownersOf({ metadata }: AnyResource): readonly string[] {
   return (metadata.ownerReferences ?? []).map((each) => each.uid);
-}
-
-function parsed<R>(row: CurrentRow | undefined): R | undefined {
-  return row && parseBody<R>(row.body);
-}
-
-/** Stored text was an admitted object of its kind when it was written. */
-function parseBody<R>(body: string): R {
-  return JSON.parse(body);
 }
 
 /** The object was read under this kind, or drafted for it. */

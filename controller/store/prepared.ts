@@ -11,7 +11,7 @@ export interface Prepared<Parameters, Row> {
   run(parameters: Parameters): number;
 }
 
-type Slots<Parameters> = <Name extends keyof Parameters>(name: Name) => RawBuilder<Parameters[Name]>;
+export type Slots<Parameters> = <Name extends keyof Parameters>(name: Name) => RawBuilder<Parameters[Name]>;
 
 class Slot {
   readonly name: PropertyKey;

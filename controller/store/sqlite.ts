@@ -11,6 +11,7 @@ import { migrate } from "./migrate.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { objectRows } from "./object-rows.ts";
 import { objectStore } from "./object-store.ts";
+import { parsedObjects } from "./parsed-objects.ts";
 import { prepare } from "./prepared.ts";
 import { query } from "./schema.ts";
 import { openFile, type SqliteFile } from "./sqlite-file.ts";
@@ -72,7 +73,8 @@ export function databaseOn(file: SqliteFile, options: Omit<SqliteOptions, "file"
   });
   const head = () => committed;
   const compacting = compaction(db, commits, clock, head, options.history ?? HISTORY_BOUNDS);
-  const history = { head, compacted: compacting.compacted, after: rows.historyAfter, bodyOf: rows.bodyOf };
+  const objects = parsedObjects(rows.bodyOf, head);
+  const history = { head, compacted: compacting.compacted, after: rows.historyAfter, objects };
   const hub = watchHub(history);
   const ledger = {
     last: () => last,

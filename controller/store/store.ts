@@ -1,7 +1,7 @@
 // The interface that all other layers see of the truth: objects of any kind, with optimistic concurrency and a watch.
 // Revisions are allocated inside the writing transaction, so that commit order is revision order, without gaps.
 // The functions given to `create` and `update` run inside the writing transaction. They must be pure: a store may run
-// them more than once.
+// them more than once. Objects that are read, by whichever way, are shared by all readers and frozen.
 import type { AnyResource, KindDef } from "../../crds/resource.ts";
 import type { JsonObject } from "../kernel/json.ts";
 
@@ -91,7 +91,7 @@ export interface Store {
   list<R extends AnyResource>(kind: KindDef<R>, options?: ListOptions): Promise<ListPage<R>>;
   /**
    * Ends when the signal aborts; with an ExpiredError when `since` is compacted or not yet written, or the reader is too
-   * slow: list again. Throws BadRequestError at once for a selector. Objects are shared by all watchers: do not change them.
+   * slow: list again. Throws BadRequestError at once for a selector.
    */
   watch<R extends AnyResource>(
     kind: KindDef<R>,

@@ -1,7 +1,8 @@
-// One write as watchers see it. Its JSON is the stored text, shared by all of them; objects are parsed at most once, and
-// only when somebody looks. A selector turns a change into the event that it is for those who see selected objects only.
+// One write as watchers see it. Its JSON is the stored text, shared by all of them; objects are parsed only when somebody
+// looks. A selector turns a change into the event that it is for those who see selected objects only.
 import type { AnyResource } from "../../crds/resource.ts";
 import { ExpiredError } from "./errors.ts";
+import { type ParsedObjects, parseFrozen } from "./parsed-objects.ts";
 import type { Tables } from "./schema.ts";
 import type { Selector } from "./selectors.ts";
 import type { WatchEvent } from "./store.ts";
@@ -20,21 +21,22 @@ export interface Change {
   departure(): WatchEvent<AnyResource>;
 }
 
-/** `bodyOf` answers the text stored at a revision, undefined when it is compacted. */
-export function changeOf(row: HistoryRow, bodyOf: (revision: number) => string | undefined): Change {
+export function changeOf(row: HistoryRow, objects: ParsedObjects): Change {
   const { kind, namespace, revision, previous } = row;
-  const before = once(() => {
+  const before = () => {
     if (previous === null) return undefined;
-    const body = bodyOf(previous);
-    if (body === undefined) throw tooOld(revision - 1);
-    return parse(body);
-  });
+    const object = objects.at(previous);
+    if (object === undefined) throw tooOld(revision - 1);
+    return object;
+  };
   const departure = once(() => {
     const last = before();
     const metadata = { ...last?.metadata, resourceVersion: String(revision) };
-    return eventOf("DELETED", revision, JSON.stringify({ ...last, metadata }));
+    const json = JSON.stringify({ ...last, metadata });
+    return eventOf("DELETED", revision, json, () => parseFrozen(json));
   });
-  return { kind, namespace, revision, event: eventOf(row.type, revision, row.body), before, departure };
+  const event = eventOf(row.type, revision, row.body, () => objects.of(revision, row.body));
+  return { kind, namespace, revision, event, before, departure };
 }
 
 /** The event that `change` is for those who see only what `selector` selects; undefined when they see nothing of it. */
@@ -53,8 +55,13 @@ export function tooOld(since: number): ExpiredError {
   return new ExpiredError(`too old resource version: ${since}: its history is compacted; list again`);
 }
 
-function eventOf(type: HistoryRow["type"], revision: number, json: string): WatchEvent<AnyResource> {
-  const object = once(() => parse(json));
+function eventOf(
+  type: HistoryRow["type"],
+  revision: number,
+  json: string,
+  parsed: () => AnyResource,
+): WatchEvent<AnyResource> {
+  const object = once(parsed);
   return {
     type,
     revision,
@@ -63,11 +70,6 @@ function eventOf(type: HistoryRow["type"], revision: number, json: string): Watc
       return object();
     },
   };
-}
-
-/** Stored text was an admitted object when it was written. */
-function parse(json: string): AnyResource {
-  return JSON.parse(json);
 }
 
 function once<T>(compute: () => T): () => T {

@@ -5,6 +5,7 @@ import { type Channel, channel } from "../kernel/channel.ts";
 import { assert } from "../kernel/errors.ts";
 import { WATCH_BUFFER_EVENTS, WATCH_REPLAY_ROWS } from "../limits.ts";
 import { ExpiredError, UnavailableError } from "./errors.ts";
+import type { ParsedObjects } from "./parsed-objects.ts";
 import type { Selector } from "./selectors.ts";
 import type { WatchEvent } from "./store.ts";
 import { type Change, changeOf, type HistoryRow, selected, tooOld } from "./watch-event.ts";
@@ -17,7 +18,7 @@ export interface History {
   compacted(): number;
   /** Writes after `revision`, oldest first. */
   after(revision: number, limit: number): readonly HistoryRow[];
-  bodyOf(revision: number): string | undefined;
+  readonly objects: ParsedObjects;
 }
 
 export interface Watched {
@@ -54,7 +55,7 @@ export function watchHub(history: History): WatchHub {
       const rows = history.after(served, WATCH_REPLAY_ROWS);
       assert(rows.length > 0, `history has no write after ${served}, but revision ${history.head()} is committed`);
       for (const row of rows) {
-        const change = changeOf(row, history.bodyOf);
+        const change = changeOf(row, history.objects);
         for (const watcher of watchers) serve(watcher, change);
         served = row.revision;
       }
@@ -71,7 +72,7 @@ export function watchHub(history: History): WatchHub {
         return;
       }
       for (const row of rows) {
-        const event = eventFor(watched, changeOf(row, history.bodyOf));
+        const event = eventFor(watched, changeOf(row, history.objects));
         if (event && !signal.aborted) yield event;
         position = row.revision;
       }

@@ -119,10 +119,13 @@ export function storeContract(makeStore: StoreFactory): void {
       expect(await store.revision()).toBe(1);
     });
 
-    test("a change made in place counts like any other", async () => {
+    test("what is handed out is frozen, so that a change in place is an error and spoils it for nobody", async () => {
       await create("a");
-      await update("a", (current) => Object.assign(current, { spec: { size: 3 } }));
-      expect((await store.get(widgetKind, at("a")))?.spec.size).toBe(3);
+      const inPlace = update("a", (current) => ({ ...current, spec: Object.assign(current.spec, { size: 3 }) }));
+      await expect(inPlace).rejects.toThrow(TypeError);
+      const found = await store.get(widgetKind, at("a"));
+      expect(() => Object.assign(found?.metadata ?? {}, { name: "b" })).toThrow(TypeError);
+      expect((await store.list(widgetKind)).items).toMatchObject([{ metadata: { name: "a" }, spec: { size: 1 } }]);
     });
 
     test("status is its own: update ignores it, updateStatus ignores all else", async () => {
