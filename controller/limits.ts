@@ -6,6 +6,9 @@ export const MAX_BODY_BYTES = 3 * 1024 * 1024;
 /** One stored object, as JSON. Larger ones make every watcher slow. */
 export const MAX_OBJECT_BYTES = 1024 * 1024;
 
+/** Mistakes that one refusal tells of: nobody reads more, and a list of ten thousand may be wrong in each item. */
+export const INVALID_CAUSES_MAX = 64;
+
 /** Items in a page of a list when the client sets no limit; above it a `continue` token is given. */
 export const MAX_LIST_ITEMS = 10_000;
 

@@ -41,17 +41,18 @@ export function formatDuration(ms: number): string {
 
 /** A duration between `minMs` and `maxMs`, kept as the text the user wrote. */
 export function duration(minMs: number, maxMs: number): z.ZodType<string> {
-  return z.string().superRefine((text, context) => {
-    const ms = parseDuration(text);
-    if (ms === undefined) {
-      context.addIssue({ code: "custom", message: `must be a duration such as "30s", "10m" or "1h30m"` });
-    } else if (ms < minMs || ms > maxMs) {
-      context.addIssue({
-        code: "custom",
-        message: `must be between ${formatDuration(minMs)} and ${formatDuration(maxMs)}`,
-      });
-    }
-  });
+  const [minimumDuration, maximumDuration] = [formatDuration(minMs), formatDuration(maxMs)];
+  return z
+    .string()
+    .superRefine((text, context) => {
+      const ms = parseDuration(text);
+      if (ms === undefined) {
+        context.addIssue({ code: "custom", message: `must be a duration such as "30s", "10m" or "1h30m"` });
+      } else if (ms < minMs || ms > maxMs) {
+        context.addIssue({ code: "custom", message: `must be between ${minimumDuration} and ${maximumDuration}` });
+      }
+    })
+    .meta({ format: "duration", minimumDuration, maximumDuration });
 }
 
 export const DAY_MS = 86_400_000;

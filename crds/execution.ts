@@ -1,10 +1,10 @@
 // An execution is one command run on an instance, outside any workflow. It is an object so that it survives a restart,
 // counts as activity, and can be asked for after the instance is gone. Its output is kept with the logs.
 import { z } from "zod";
-import { AGE_COLUMN, GROUP, type KindDef, type Resource, VERSION } from "./resource.ts";
+import { AGE_COLUMN, GROUP, type KindDef, objectName, type Resource, VERSION } from "./resource.ts";
 
 export const executionSpec = z.strictObject({
-  instance: z.string().min(1).describe("Name of an instance of this namespace."),
+  instance: objectName.describe("Name of an instance of this namespace."),
   command: z.string().min(1).max(131_072).describe("Run by sh -c in HOME."),
   timeoutMs: z.int().min(1).max(86_400_000).describe("Milliseconds; then its processes are killed."),
   cancel: z.boolean().default(false).describe("true asks for cancellation; it cannot be taken back."),

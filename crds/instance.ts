@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { DAY_MS, duration } from "./duration.ts";
 import { MACHINE_SIZES } from "./machine-size.ts";
-import { AGE_COLUMN, conditions, GROUP, type KindDef, type Resource, VERSION } from "./resource.ts";
+import { AGE_COLUMN, boundedMap, conditions, GROUP, type KindDef, type Resource, VERSION } from "./resource.ts";
 
 const REGION = /^[a-z]{3}$/;
 const region = z.string().regex(REGION, "must be a Fly region code of three letters, such as iad");
@@ -12,16 +12,32 @@ const RESERVED_ENV = /^(PATH|HOME|SHELL|IFS|ENV|BASH_ENV|LD_.*|FLYWHEEL_.*)$/;
 export const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 export const envName = z
   .string()
+  .max(255)
   .regex(ENV_NAME, "must be letters, digits and _, and not begin with a digit")
   .refine(
     (name) => !RESERVED_ENV.test(name),
     "is reserved: PATH, HOME, SHELL, IFS, ENV, BASH_ENV, LD_* and FLYWHEEL_* cannot be set",
   );
+/** Linux takes at most 128 KiB for one variable; a character has up to four bytes. */
+export const envValue = z.string().max(32_768);
+export const env = boundedMap(z.record(envName, envValue), 1000);
 
 const file = z
   .strictObject({
-    guest_path: z.string().regex(/^\/./, "must be an absolute path").describe("Where the file appears on the machine."),
-    raw_value: z.base64().describe("The content in base64."),
+    guest_path: z
+      .string()
+      .max(1024)
+      .regex(/^\/./, "must be an absolute path")
+      .refine(
+        (path) =>
+          !path
+            .split("/")
+            .slice(1)
+            .some((part) => ["", ".", ".."].includes(part)),
+        "must be the path of a file, without empty, . or .. parts",
+      )
+      .describe("Where the file appears on the machine."),
+    raw_value: z.base64().max(700_000).describe("The content in base64."),
     mode: z.int().min(0).max(0o7777).optional().describe("Permission bits as a decimal number."),
   })
   .describe("A file that Fly writes at every boot.");
@@ -36,10 +52,15 @@ const service = z.strictObject({
         port: port.optional().describe("One port; or a range by start_port and end_port."),
         start_port: port.optional().describe("The first port of a range."),
         end_port: port.optional().describe("The last port of a range."),
-        handlers: z.array(z.string()).optional().describe("Fly's handlers, such as http and tls."),
+        handlers: z
+          .array(z.string().min(1).max(64))
+          .max(16)
+          .optional()
+          .describe("Fly's handlers, such as http and tls."),
         force_https: z.boolean().optional().describe("Whether plain HTTP is redirected."),
       }),
     )
+    .max(64)
     .optional()
     .describe("The ports that the proxy listens on."),
   autostop: z
@@ -47,12 +68,12 @@ const service = z.strictObject({
     .optional()
     .describe("What the proxy does with a machine without traffic."),
   autostart: z.boolean().optional().describe("Whether traffic starts a machine that is stopped."),
-  min_machines_running: z.int().min(0).optional().describe("How many machines the proxy leaves running."),
+  min_machines_running: z.int().min(0).max(1000).optional().describe("How many machines the proxy leaves running."),
   concurrency: z
     .strictObject({
       type: z.enum(["connections", "requests"]).describe("What is counted."),
-      soft_limit: z.int().min(1).optional().describe("Above it other machines are preferred."),
-      hard_limit: z.int().min(1).optional().describe("Above it the machine gets nothing new."),
+      soft_limit: z.int().min(1).max(1_000_000).optional().describe("Above it other machines are preferred."),
+      hard_limit: z.int().min(1).max(1_000_000).optional().describe("Above it the machine gets nothing new."),
     })
     .optional()
     .describe("How much one machine is given."),
@@ -72,7 +93,7 @@ export const instanceSpec = z.strictObject({
     .optional()
     .describe("Container image; DEFAULT_IMAGE when absent."),
   command: z
-    .array(z.string())
+    .array(z.string().max(32_768))
     .min(1)
     .max(256)
     .optional()
@@ -95,10 +116,7 @@ export const instanceSpec = z.strictObject({
     .optional()
     .describe("Fly's preset name; DEFAULT_MACHINE_SIZE when absent."),
   memoryMb: z.int().min(256).max(131_072).optional().describe("Memory in MiB; the preset's own when absent."),
-  env: z
-    .record(envName, z.string().max(32_768))
-    .optional()
-    .describe("Environment of the image's command, of steps and execs."),
+  env: env.optional().describe("Environment of the image's command, of steps and execs."),
   rootfs: z
     .strictObject({
       persist: z.enum(["Always", "Restart", "Never"]).default("Never").describe("What the root file system outlives."),

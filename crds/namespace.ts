@@ -3,7 +3,11 @@ import { z } from "zod";
 import { AGE_COLUMN, type KindDef, type Resource } from "./resource.ts";
 
 const namespaceSpec = z.strictObject({
-  finalizers: z.array(z.string()).optional().describe("What must be done before the namespace may go."),
+  finalizers: z
+    .array(z.string().max(253))
+    .max(16)
+    .optional()
+    .describe("What must be done before the namespace may go."),
 });
 const namespaceStatus = z.strictObject({
   phase: z.enum(["Active", "Terminating"]).optional().describe("Terminating while its objects are deleted."),

@@ -5,10 +5,22 @@ import { z } from "zod";
 /** RFC 1123 label: lower case letters, digits and `-`, at most 63, as Kubernetes wants for most names. */
 export const NAME_PATTERN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 export const NAME_MAX = 63;
+/** The name of another object. */
+export const objectName = z
+  .string()
+  .max(NAME_MAX)
+  .regex(NAME_PATTERN, "must be the name of an object: lower case letters, digits and -, at most 63");
 
 /** A list whose items are told apart by a member: server-side apply merges it item by item. */
 export function mapList<T extends z.ZodArray>(list: T, key: string): T {
   return list.meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key] });
+}
+
+/** A map of at most `max` entries; every list and map has a bound, so that nobody fills an object with one of them. */
+export function boundedMap<T extends z.ZodRecord>(map: T, max: number): T {
+  return map
+    .refine((entries) => Object.keys(entries).length <= max, `must have at most ${max} entries`)
+    .meta({ maxProperties: max });
 }
 
 const ownerReference = z

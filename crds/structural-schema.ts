@@ -17,6 +17,7 @@ export interface StructuralSchema {
   readonly maximum?: number;
   readonly minItems?: number;
   readonly maxItems?: number;
+  readonly maxProperties?: number;
   readonly items?: StructuralSchema;
   readonly properties?: Readonly<Record<string, StructuralSchema>>;
   readonly additionalProperties?: StructuralSchema;
@@ -44,12 +45,23 @@ const KEPT = [
   "maximum",
   "minItems",
   "maxItems",
+  "maxProperties",
   "required",
   "x-kubernetes-list-type",
   "x-kubernetes-list-map-keys",
 ];
 /** What the walk below turns into something else, or what says nothing that a server of Kubernetes could check. */
-const HANDLED = ["properties", "items", "additionalProperties", "anyOf", "oneOf", "format", "contentEncoding"];
+const HANDLED = [
+  "properties",
+  "items",
+  "additionalProperties",
+  "anyOf",
+  "oneOf",
+  "format",
+  "contentEncoding",
+  "minimumDuration",
+  "maximumDuration",
+];
 
 /** Throws TypeError for a schema that says more than a structural schema can. */
 export function structuralSchema(schema: z.ZodType): StructuralSchema {

@@ -1,14 +1,23 @@
 // A run is one execution of a workflow. It keeps the definition it began with, so that later edits do not reach it.
 import { z } from "zod";
-import { envName } from "./instance.ts";
-import { AGE_COLUMN, conditions, GROUP, type KindDef, mapList, type Resource, VERSION } from "./resource.ts";
+import { env } from "./instance.ts";
+import {
+  AGE_COLUMN,
+  conditions,
+  GROUP,
+  type KindDef,
+  mapList,
+  objectName,
+  type Resource,
+  VERSION,
+} from "./resource.ts";
 import { workflowSpec } from "./workflow.ts";
 
 export const workflowRunSpec = z.strictObject({
   workflowRef: z
-    .strictObject({ name: z.string().min(1).describe("Of a workflow of this namespace.") })
+    .strictObject({ name: objectName.describe("Of a workflow of this namespace.") })
     .describe("What is executed."),
-  parameters: z.record(envName, z.string()).default({}).describe("Values by name; defaults fill the rest."),
+  parameters: env.default({}).describe("Values by name; defaults fill the rest."),
   cancel: z.boolean().default(false).describe("true asks for cancellation; it cannot be taken back."),
 });
 

@@ -1,14 +1,16 @@
 // A workflow is a definition: parameters, the machines that a run owns, and a graph of steps.
 import { z } from "zod";
 import { DAY_MS, duration } from "./duration.ts";
-import { envName, instanceSpec } from "./instance.ts";
+import { env, envName, envValue, instanceSpec } from "./instance.ts";
 import {
   AGE_COLUMN,
+  boundedMap,
   conditions,
   GROUP,
   type KindDef,
   mapList,
   NAME_PATTERN,
+  objectName,
   type Resource,
   VERSION,
 } from "./resource.ts";
@@ -17,9 +19,9 @@ const stepName = z.string().max(40).regex(NAME_PATTERN, "must be lower case lett
 
 const parameter = z.strictObject({
   name: envName.describe("Of the environment variable that scripts read."),
-  description: z.string().optional().describe("What it is for."),
+  description: z.string().max(4096).optional().describe("What it is for."),
   required: z.boolean().default(false).describe("Whether a run must give a value."),
-  default: z.string().optional().describe("Used when the run gives no value; an empty text when absent."),
+  default: envValue.optional().describe("Used when the run gives no value; an empty text when absent."),
 });
 
 const retry = z.strictObject({
@@ -35,20 +37,21 @@ const retry = z.strictObject({
   on: z
     .array(z.enum(["Failed", "Timeout", "Lost"]))
     .min(1)
+    .max(3)
     .default(["Failed", "Timeout"])
     .describe("What is tried again. Lost means that the machine or the job is gone and nobody knows how far it came."),
 });
 
 const step = z.strictObject({
   name: stepName.describe("Unique in the workflow."),
-  instance: z.string().optional().describe("A key of `instances`; may be left out when there is just one."),
+  instance: z.string().max(20).optional().describe("A key of `instances`; may be left out when there is just one."),
   run: z
     .string()
     .min(1)
     .max(262_144)
     .describe("A script for bash -eo pipefail, else sh -e. Parameters are environment variables."),
-  dependsOn: z.array(z.string()).default([]).describe("Steps that must have succeeded before this one begins."),
-  env: z.record(envName, z.string()).optional().describe("Environment of this step, beside the parameters."),
+  dependsOn: z.array(stepName).max(1000).default([]).describe("Steps that must have succeeded before this one begins."),
+  env: env.optional().describe("Environment of this step, beside the parameters."),
   timeout: duration(1000, 7 * DAY_MS)
     .default("1h")
     .describe("How long an attempt may take; then its processes are killed."),
@@ -59,8 +62,7 @@ const step = z.strictObject({
 
 /** Either a reference to an instance that exists, or the spec of one that the run makes and owns. */
 const workflowInstance = instanceSpec.extend({
-  ref: z
-    .string()
+  ref: objectName
     .optional()
     .describe("An instance of this namespace that exists; no other field may be set beside it."),
 });
@@ -69,7 +71,7 @@ const trigger = z.strictObject({
   type: z
     .enum(["Apply"])
     .describe("Apply: one run for each generation, so that an applied workflow converges like a Job."),
-  parameters: z.record(envName, z.string()).optional().describe("Values for the run that it makes."),
+  parameters: env.optional().describe("Values for the run that it makes."),
 });
 
 export const workflowSpec = z.strictObject({
@@ -78,11 +80,13 @@ export const workflowSpec = z.strictObject({
   parameters: mapList(z.array(parameter).max(128), "name")
     .default([])
     .describe("What a run may be given; scripts read them as environment variables."),
-  instances: z
-    .record(
+  instances: boundedMap(
+    z.record(
       z.string().max(20).regex(NAME_PATTERN, "must be lower case letters, digits and -, at most 20"),
       workflowInstance,
-    )
+    ),
+    64,
+  )
     .default({})
     .describe("Machines by key: made for each run and owned by it, or referred to by name."),
   steps: mapList(z.array(step).min(1).max(1000), "name").describe("What is done, as a graph by dependsOn."),

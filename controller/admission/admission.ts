@@ -1,6 +1,7 @@
 // The one door for a spec: whoever writes one (API, GitOps, a reconciler that creates children) comes through here.
 // Defaults, validation and the rules between objects are applied inside the writing transaction.
 import type { AnyResource, KindDef } from "../../crds/resource.ts";
+import { INVALID_CAUSES_MAX } from "../limits.ts";
 import type { Key, Precondition, WriteOptions } from "../store/store.ts";
 
 /** What DEFAULT_* of the environment fill in, once, at create. */
@@ -64,13 +65,15 @@ export class InvalidError extends Error {
   readonly objectName: string;
   readonly causes: readonly Cause[];
   constructor(kind: KindDef, objectName: string, causes: readonly Cause[]) {
-    const text = causes.map((cause) => `${cause.field}: ${cause.message}`);
+    const told = causes.slice(0, INVALID_CAUSES_MAX);
+    const text = told.map((cause) => `${cause.field}: ${cause.message}`);
+    if (told.length < causes.length) text.push(`and ${causes.length - told.length} more`);
     super(
       `${kind.kind}${kind.group === "" ? "" : `.${kind.group}`} "${objectName}" is invalid: ${text.length === 1 ? text[0] : `[${text.join(", ")}]`}`,
     );
     this.kind = kind;
     this.objectName = objectName;
-    this.causes = causes;
+    this.causes = told;
   }
 }
 

@@ -21,7 +21,7 @@ export function causesOf(issues: readonly Issue[], schema: z.ZodType, input: unk
 export function pathText(path: Path): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === "number") return `${text}[${key}]`;
-    const name = String(key);
+    const name = shortened(String(key), KEY_CHARACTERS);
     if (!/^[A-Za-z_][\w-]*$/.test(name)) return `${text}[${name}]`;
     return text === "" ? name : `${text}.${name}`;
   }, "");
@@ -33,7 +33,13 @@ export function invalidValue(value: unknown, remedy: string): string {
 }
 
 export function notSupported(value: unknown, supported: readonly unknown[]): string {
-  return `Unsupported value: ${shown(value)}: supported values: ${supported.map((each) => JSON.stringify(each)).join(", ")}`;
+  return `Unsupported value: ${shown(value)}: supported values: ${listed(supported.map((each) => JSON.stringify(each)))}`;
+}
+
+/** `a, b, c`, and how many more. */
+export function listed(words: readonly string[]): string {
+  const rest = words.length - OPTIONS_SHOWN;
+  return `${words.slice(0, OPTIONS_SHOWN).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;
 }
 
 function describe(issue: Issue, value: unknown, path: Path): Omit<Cause, "field"> {
@@ -91,11 +97,17 @@ function badKey(path: Path, inner: Issue): Cause {
 
 const HIDDEN = Symbol("hidden");
 const SHOWN_CHARACTERS = 120;
+const KEY_CHARACTERS = 300;
+const OPTIONS_SHOWN = 64;
 
 function shown(value: unknown): string {
   if (value === HIDDEN) return "(hidden)";
   const text = JSON.stringify(value) ?? String(value);
-  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
+  return shortened(text, SHOWN_CHARACTERS);
+}
+
+function shortened(text: string, characters: number): string {
+  return text.length > characters ? `${text.slice(0, characters)}…` : text;
 }
 
 /** Environment, parameters and file contents carry tokens; a number or a boolean there is a forgotten pair of quotes. */
@@ -123,7 +135,7 @@ function bound(origin: string, word: "at least" | "at most", limit: number | big
   return `must be ${word} ${limit}`;
 }
 
-function valueAt(input: unknown, path: Path): unknown {
+export function valueAt(input: unknown, path: Path): unknown {
   return path.reduce<unknown>((value, key) => {
     if (Array.isArray(value)) return value[Number(key)];
     return isJsonObject(value) ? value[String(key)] : undefined;

@@ -1,28 +1,19 @@
-// Instance: DEFAULT_* are filled in once; memory must fit the size; the region stays once a machine may exist.
+// Instance: DEFAULT_* are filled in once; Fly must be able to make it; the region stays once a machine may exist.
 import type { Instance, InstanceSpec } from "../../crds/instance.ts";
 import { guestOf, memoryProblem } from "../../crds/machine-size.ts";
-import type { Cause, SpecDefaults } from "./admission.ts";
-import { invalidValue } from "./causes.ts";
+import type { SpecDefaults } from "./admission.ts";
 import type { KindRules } from "./kind-rules.ts";
+import { machineCauses } from "./machine-rules.ts";
 
 export const instanceRules: KindRules<Instance> = {
   fill: (object, current, defaults) => ({
     ...object,
     spec: current ? keepFilled(object.spec, current.spec) : fillDefaults(object.spec, defaults),
   }),
-  check: (object) => memoryCauses(object.spec, "spec"),
+  check: (object) => machineCauses(object.spec, "spec"),
   mayStillChange: (path, current) =>
     path === "spec.region" && !current.status?.machine && !current.status?.provisioning,
 };
-
-/** A size that does not fit the memory, for an instance's spec at `field`. */
-export function memoryCauses(spec: Pick<InstanceSpec, "size" | "memoryMb">, field: string): readonly Cause[] {
-  if (spec.memoryMb === undefined || spec.size === undefined) return [];
-  const problem = memoryProblem(spec.size, spec.memoryMb);
-  if (!problem) return [];
-  const remedy = `${problem}; leave it out for the size's own ${guestOf(spec.size, undefined).memory_mb} MiB`;
-  return [{ reason: "FieldValueInvalid", field: `${field}.memoryMb`, message: invalidValue(spec.memoryMb, remedy) }];
-}
 
 function fillDefaults(spec: InstanceSpec, defaults: SpecDefaults): InstanceSpec {
   return {

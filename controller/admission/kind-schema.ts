@@ -5,8 +5,9 @@ import { type AnyResource, apiVersionOf, type KindDef, objectMeta } from "../../
 import { isJsonObject, type JsonObject } from "../kernel/json.ts";
 import { BadRequestError } from "../store/errors.ts";
 import { type AdmissionOptions, InvalidError } from "./admission.ts";
-import { causesOf, pathText } from "./causes.ts";
+import { causesOf, pathText, valueAt } from "./causes.ts";
 import type { Path } from "./known-keys.ts";
+import { plainTextCauses } from "./plain-text.ts";
 
 /** An object as its author wrote it, with the defaults of its schema. */
 export interface Parsed extends Omit<AnyResource, "metadata"> {
@@ -37,7 +38,7 @@ export function kindSchema(kind: KindDef): KindSchema {
 
   function parseWith(schema: z.ZodType<Record<string, unknown>>, input: JsonObject, options: AdmissionOptions): Parsed {
     requireType(kind, input);
-    const metadata = input.metadata === undefined ? {} : input.metadata;
+    const metadata = input.metadata ?? {};
     const { status: _, ...object } = run(kind, schema, { ...input, metadata }, nameOf(input), options);
     // The members are the kind's own, checked by the parse above; TypeScript knows them as unknown.
     return object as unknown as Parsed;
@@ -46,6 +47,8 @@ export function kindSchema(kind: KindDef): KindSchema {
   return {
     parse(input, options) {
       if (!isJsonObject(input)) throw new BadRequestError(`the object must be a ${kind.kind}, not ${typeOf(input)}`);
+      const broken = plainTextCauses(input.spec, ["spec"]);
+      if (broken.length > 0) throw new InvalidError(kind, nameOf(input), broken);
       return parseWith(whole, input, options);
     },
     parseMetadata: (input, options) => parseWith(metadataOnly, input, options),
@@ -64,6 +67,12 @@ function run(
 ): Record<string, unknown> {
   const first = schema.safeParse(input);
   if (first.success) return first.data;
+  const nulls = first.error.issues.map((issue) => issue.path).filter((path) => isNullMember(input, path));
+  if (nulls.length > 0) {
+    const set = structuredClone(input);
+    for (const path of nulls) remove(set, path.slice(0, -1), String(path.at(-1)));
+    return run(kind, schema, set, objectName, options);
+  }
   const unknownKeys = first.error.issues.filter((issue) => issue.code === "unrecognized_keys");
   if (unknownKeys.length === 0) {
     throw new InvalidError(kind, objectName, causesOf(first.error.issues, schema, input));
@@ -81,6 +90,11 @@ function run(
 /** `unknown field "spec.imagee", did you mean "image"?` */
 export function unknownFieldText(cause: { readonly field: string; readonly message: string }): string {
   return cause.message.replace(/^unknown field/, `unknown field ${JSON.stringify(cause.field)}`);
+}
+
+/** Where null is no value, a member that is null is one that is not set, as in Kubernetes. */
+function isNullMember(input: unknown, path: Path): boolean {
+  return typeof path.at(-1) === "string" && valueAt(input, path) === null;
 }
 
 function remove(root: unknown, path: Path, key: string): void {

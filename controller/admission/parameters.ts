@@ -1,6 +1,7 @@
 // Values given for a workflow's parameters: every required one, and none that it does not know.
 import type { WorkflowSpec } from "../../crds/workflow.ts";
 import type { Cause } from "./admission.ts";
+import { listed } from "./causes.ts";
 import { nearest } from "./known-keys.ts";
 
 export function parameterCauses(
@@ -32,5 +33,5 @@ export function parameterCauses(
 function unknownParameter(name: string, names: readonly string[]): string {
   const suggestion = nearest(name, names);
   if (suggestion) return `the workflow has no parameter ${name}, did you mean ${suggestion}?`;
-  return `the workflow has no parameter ${name}; it has ${names.length === 0 ? "none" : names.join(", ")}`;
+  return `the workflow has no parameter ${name}; it has ${names.length === 0 ? "none" : listed(names)}`;
 }

@@ -3,9 +3,9 @@ import { instanceSpec } from "../../crds/instance.ts";
 import type { Workflow, WorkflowSpec } from "../../crds/workflow.ts";
 import { jsonEqual } from "../kernel/json.ts";
 import type { Cause } from "./admission.ts";
-import { invalidValue, notSupported } from "./causes.ts";
-import { memoryCauses } from "./instance-rules.ts";
+import { invalidValue, listed, notSupported } from "./causes.ts";
 import type { KindRules } from "./kind-rules.ts";
+import { machineCauses } from "./machine-rules.ts";
 import { parameterCauses } from "./parameters.ts";
 
 export const workflowRules: KindRules<Workflow> = {
@@ -53,7 +53,7 @@ const UNSET: Readonly<Record<string, unknown>> = instanceSpec.parse({});
 function instanceCauses({ instances }: WorkflowSpec): Cause[] {
   return Object.entries(instances).flatMap(([key, { ref, ...own }]): readonly Cause[] => {
     const field = `spec.instances.${key}`;
-    if (ref === undefined) return memoryCauses(own, field);
+    if (ref === undefined) return machineCauses(own, field);
     return Object.entries(own)
       .filter(([name, value]) => !jsonEqual(value, UNSET[name]))
       .map(([name]) => ({
@@ -71,13 +71,15 @@ function stepInstances({ steps, instances }: WorkflowSpec): Cause[] {
     if (step.instance === undefined) {
       if (keys.length === 1) return [];
       const remedy =
-        keys.length === 0 ? "add an entry to spec.instances" : `one of ${keys.join(", ")}, as there is more than one`;
+        keys.length === 0 ? "add an entry to spec.instances" : `one of ${listed(keys)}, as there is more than one`;
       return [{ reason: "FieldValueRequired", field, message: `Required value: ${remedy}` }];
     }
     if (Object.hasOwn(instances, step.instance)) return [];
     return [{ reason: "FieldValueNotSupported", field, message: notSupported(step.instance, keys) }];
   });
 }
+
+const CYCLE_SHOWN = 20;
 
 function dependencies({ steps }: WorkflowSpec): Cause[] {
   const names = new Set(steps.map((step) => step.name));
@@ -97,7 +99,7 @@ function dependencies({ steps }: WorkflowSpec): Cause[] {
   const cycle = findCycle(new Map(steps.map((step) => [step.name, step.dependsOn])));
   if (!cycle) return dangling;
   const message = invalidValue(
-    cycle.join(" → "),
+    cycle.length > CYCLE_SHOWN ? `${cycle.slice(0, CYCLE_SHOWN).join(" → ")} → …` : cycle.join(" → "),
     "steps depend on each other in a circle; remove one of these dependencies",
   );
   return [...dangling, { reason: "FieldValueInvalid", field: "spec.steps", message }];

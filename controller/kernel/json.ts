@@ -41,12 +41,11 @@ export function jsonHash(value: unknown): string {
 /** RFC 7396: objects merge key by key, null removes, anything else replaces. Neither argument is changed. */
 export function mergePatch(target: Json | undefined, patch: Json): Json {
   if (!isJsonObject(patch)) return patch;
-  const merged: Record<string, Json | undefined> = isJsonObject(target) ? { ...target } : {};
+  const merged = new Map(isJsonObject(target) ? Object.entries(target) : []); // a key may be `__proto__`
   for (const [key, value] of Object.entries(patch)) {
     if (value === undefined) continue;
-    if (value === null) delete merged[key];
-    else if (key === "__proto__") continue;
-    else merged[key] = mergePatch(merged[key], value);
+    if (value === null) merged.delete(key);
+    else merged.set(key, mergePatch(merged.get(key), value));
   }
-  return merged;
+  return Object.fromEntries(merged);
 }

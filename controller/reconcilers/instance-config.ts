@@ -1,10 +1,11 @@
 // What Fly is told of an instance: a pure function of its spec and of keys that are derived, never stored in it.
 
 import type { Instance } from "../../crds/instance.ts";
+import { AUTHORIZED_KEYS_PATH, HOST_KEY_PATH, INIT_PATH } from "../../crds/machine-files.ts";
 import { type Guest, guestOf } from "../../crds/machine-size.ts";
 import type { MachineConfig } from "../machines/wire.ts";
 import { OWNER } from "../machines/wire.ts";
-import { AUTHORIZED_KEYS_PATH, HOST_KEY_PATH, INIT_PATH, machineInit } from "./machine-init.ts";
+import { machineInit } from "./machine-init.ts";
 
 export interface MachineKeys {
   /** OpenSSH private key text of the instance's host key. */

@@ -1,20 +1,16 @@
 // The program that every machine runs first. A stock image has no command that stays (plain ubuntu exits at once on Fly)
 // and no SSH server; this keeps the machine alive, brings sshd up where the image has one or can install one, and then
 // runs the image's own command. It must work in any POSIX shell, busybox's included.
-
-export const INIT_PATH = "/etc/flywheel/init";
+import { AUTHORIZED_KEYS_PATH, HOST_KEY_PATH, RUN_FOLDER } from "../../crds/machine-files.ts";
 
 /** Where the emulator says that it serves SSH itself. */
 const SSH_PROVIDED = "/.fly/ssh-provided";
 
 /** Holds a random id that is new at each boot: a job that was started under another id is lost. */
-export const BOOT_ID_PATH = "/run/flywheel/boot";
+export const BOOT_ID_PATH = `${RUN_FOLDER}/boot`;
 
 /** The machine's environment as `export` lines, for jobs that come in by SSH; only root may read it. */
-export const ENVIRONMENT_PATH = "/run/flywheel/env";
-
-export const HOST_KEY_PATH = "/etc/ssh/flywheel_host_ed25519_key";
-export const AUTHORIZED_KEYS_PATH = "/root/.ssh/authorized_keys";
+export const ENVIRONMENT_PATH = `${RUN_FOLDER}/env`;
 
 /**
  * `ownCommand`: the arguments are the user's command, whose end is the machine's end (Fly's restart policy then decides).
@@ -26,7 +22,7 @@ export function machineInit(options: { readonly sshPort: number; readonly ownCom
 # FLY_ROOT is set only by the emulator, for a machine that has no root file system of its own.
 root=\${FLY_ROOT:-}
 umask 077
-mkdir -p "$root/run/flywheel"
+mkdir -p "$root${RUN_FOLDER}"
 cat /proc/sys/kernel/random/uuid >"$root${BOOT_ID_PATH}" 2>/dev/null || echo "$$-$(date +%s)" >"$root${BOOT_ID_PATH}"
 export -p >"$root${ENVIRONMENT_PATH}"
 umask 022

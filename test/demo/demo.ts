@@ -13,7 +13,7 @@ import { type Flywheel, startFlywheel } from "../../controller/flywheel.ts";
 import { systemClock } from "../../controller/kernel/clock.ts";
 import { silentLog } from "../../controller/kernel/log.ts";
 import { systemRandom } from "../../controller/kernel/random.ts";
-import { INIT_PATH } from "../../controller/reconcilers/machine-init.ts";
+import { INIT_PATH } from "../../crds/machine-files.ts";
 import { type GitServer, serveGit } from "./git-server.ts";
 import { filesBelow, processesMentioning } from "./leftovers.ts";
 

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Emulator } from "../../controller/emulator/emulator.ts";
 import { bubblewrapProblem } from "../../controller/emulator/guests/bubblewrap.ts";
 import { processTable } from "../../controller/emulator/guests/processes.ts";
-import { BOOT_ID_PATH, INIT_PATH, machineInit } from "../../controller/reconcilers/machine-init.ts";
+import { BOOT_ID_PATH, machineInit } from "../../controller/reconcilers/machine-init.ts";
+import { INIT_PATH } from "../../crds/machine-files.ts";
 import { client, STAYS, start, until } from "./emulated.ts";
 
 const processesOf = processTable();

@@ -50,6 +50,48 @@ describe("Instance", () => {
     expect(stored.memoryMb).toBe("memoryMb" in filled ? filled.memoryMb : undefined);
   });
 
+  const file = (guest_path: string) => ({ guest_path, raw_value: "" });
+  const service = (changes: object) => [{ protocol: "tcp", internal_port: 80, ...changes }];
+  test.each([
+    { reason: "two files at one path", spec: { files: [file("/a"), file("/a")] }, field: "spec.files[1].guest_path" },
+    {
+      reason: "a file in place of our own",
+      spec: { files: [file("/etc/ssh/flywheel_host_ed25519_key")] },
+      field: "spec.files[0].guest_path",
+    },
+    {
+      reason: "a port that is none",
+      spec: { services: service({ ports: [{}] }) },
+      field: "spec.services[0].ports[0].port",
+    },
+    {
+      reason: "a range without an end",
+      spec: { services: service({ ports: [{ start_port: 1 }] }) },
+      field: "spec.services[0].ports[0].end_port",
+    },
+    {
+      reason: "a range from behind",
+      spec: { services: service({ ports: [{ start_port: 2, end_port: 1 }] }) },
+      field: "spec.services[0].ports[0].start_port",
+    },
+    {
+      reason: "a port that is also a range",
+      spec: { services: service({ ports: [{ port: 1, start_port: 1, end_port: 2 }] }) },
+      field: "spec.services[0].ports[0].port",
+    },
+    {
+      reason: "a soft limit above the hard one",
+      spec: { services: service({ concurrency: { type: "requests", soft_limit: 2, hard_limit: 1 } }) },
+      field: "spec.services[0].concurrency.soft_limit",
+    },
+  ])("$reason is refused, in a workflow too", async ({ spec, field }) => {
+    const named = await causesAgainst(door.admission.create(instanceKind, manifest("Instance", spec)));
+    expect(named.map((cause) => cause.field)).toEqual([field]);
+    const workflow = { instances: { box: spec }, steps: [{ name: "a", run: "true" }] };
+    const below = await causesAgainst(door.admission.create(workflowKind, manifest("Workflow", workflow)));
+    expect(below.map((cause) => cause.field)).toEqual([field.replace("spec.", "spec.instances.box.")]);
+  });
+
   test("other defaults later touch nothing that exists", async () => {
     await door.admission.create(instanceKind, manifest("Instance", {}));
     const next = await door.admission.update(instanceKind, DEFAULT_KEY, () => manifest("Instance", { ttl: "1h" }));

@@ -106,10 +106,64 @@ describe("a cause names the field, the value and the remedy", () => {
       spec: { image: "x".repeat(513) },
       cause: ["FieldValueTooLong", "spec.image", "Too long: may not be more than 512 characters"],
     },
+    {
+      reason: "NUL, where a program's argument would end",
+      spec: { command: ["true", "a\0b"] },
+      cause: ["FieldValueInvalid", "spec.command[1]", "Invalid value: (hidden): must not contain the character NUL"],
+    },
+    {
+      reason: "half a surrogate pair, which Fly would make another character of",
+      spec: { env: { A: "\ud83d" } },
+      cause: ["FieldValueInvalid", "spec.env.A", "Invalid value: (hidden): must be well-formed Unicode"],
+    },
+    {
+      reason: "a key that JavaScript's objects lose",
+      spec: { env: JSON.parse('{"__proto__": "lost"}') },
+      cause: ["FieldValueInvalid", "spec.env", 'Invalid value: (hidden): no key may be "__proto__"'],
+    },
+    {
+      reason: "a path that leads elsewhere",
+      spec: { files: [{ guest_path: "/srv/../etc/flywheel/init", raw_value: "" }] },
+      cause: [
+        "FieldValueInvalid",
+        "spec.files[0].guest_path",
+        'Invalid value: "/srv/../etc/flywheel/init": must be the path of a file, without empty, . or .. parts',
+      ],
+    },
+    {
+      reason: "a required field that is null",
+      spec: { idle: { after: null } },
+      cause: ["FieldValueRequired", "spec.idle.after", "Required value: must be of type string"],
+    },
+    {
+      reason: "null in a list, where nothing else can be meant",
+      spec: { command: [null] },
+      cause: ["FieldValueTypeInvalid", "spec.command[0]", "Invalid value: null: must be of type string"],
+    },
+    {
+      reason: "too many entries",
+      spec: { env: Object.fromEntries(Array.from({ length: 1001 }, (_, index) => [`A${index}`, ""])) },
+      cause: ["FieldValueInvalid", "spec.env", "Invalid value: (hidden): must have at most 1000 entries"],
+    },
   ])("$reason", async ({ spec, cause: [reason, field, message] }) => {
     expect(await causesAgainst(door.admission.create(instanceKind, manifest("Instance", spec)))).toEqual([
       { reason, field, message },
     ]);
+  });
+
+  test("a field that is null is one that is not set, also in a patch that leaves others alone", async () => {
+    const spec = { env: { A: "a", B: null }, operatingMode: null, idle: null, ttl: "1h" };
+    const { spec: stored } = await door.admission.create(instanceKind, manifest("Instance", spec));
+    expect(stored).toMatchObject({ env: { A: "a" }, operatingMode: "Running", ttl: "1h" });
+    expect(stored).not.toHaveProperty("idle");
+    expect(stored.env).not.toHaveProperty("B");
+  });
+
+  test("whoever makes ten thousand mistakes is told of some and how many more", async () => {
+    const env = Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`A${index}`, index]));
+    const refused = door.admission.create(instanceKind, manifest("Instance", { env }));
+    await expect(refused).rejects.toThrow(/and 99\d\d more\]$/);
+    await expect(refused).rejects.toMatchObject({ causes: { length: 64 } });
   });
 
   test("all causes come together", async () => {
