@@ -1,7 +1,7 @@
 // Every crash point of the short scenarios and a spread over the longer ones; `npm run sim -- --crash-points` explores all.
 import { expect, test } from "vitest";
 import { explore, problemsOf } from "./crash-points.ts";
-import { SCENARIOS } from "./scenarios.ts";
+import { SCENARIOS } from "./scenarios/all.ts";
 
 const PATIENCE_MS = 180_000;
 

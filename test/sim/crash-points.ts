@@ -5,7 +5,7 @@ import { createWitness, differences, type Facts } from "./facts.ts";
 import { unsettled } from "./invariants.ts";
 import { RESYNC_MS } from "./process.ts";
 import { createReaper, MODES, type Point, pointText, type Reaper, type SeenEffect } from "./reaper.ts";
-import type { Scenario } from "./scenarios.ts";
+import type { Scenario } from "./scenarios/scenario.ts";
 import { userOf } from "./user.ts";
 import { simWorld, type World } from "./world.ts";
 
@@ -21,6 +21,8 @@ export interface Play {
 const SEED = 1;
 const OBSERVE_MS = 30_000;
 const OUTAGE_MS = 3000;
+/** Before the story begins, what was given has settled. */
+const QUIET_MS = 5000;
 const REST_WITHIN_MS = 60 * 60_000;
 const RESYNCS = 3;
 
@@ -34,7 +36,8 @@ export async function play(scenario: Scenario, points: readonly Point[], course?
   const world: World = simWorld(SEED, undefined, {
     ...witness,
     dies: reaper.dies,
-    observeIntervalMs: OBSERVE_MS,
+    observeIntervalMs: scenario.observeIntervalMs ?? OBSERVE_MS,
+    knobs: scenario.knobs ?? {},
     outageMs: OUTAGE_MS,
   });
   try {
@@ -59,7 +62,7 @@ async function perform(scenario: Scenario, world: World, reaper: Reaper): Promis
   const user = userOf(world);
   world.start();
   await scenario.given?.(user);
-  await world.clock.advance(RESYNC_MS);
+  await world.clock.advance(QUIET_MS);
   world.trace.add("the story begins");
   reaper.begin();
   await scenario.story(user);

@@ -2,7 +2,8 @@
 // whose name contains it, and `--at 12/after` plays one point, or `12/after,3/before` one after the other, and prints all.
 import { explore, play, problemsOf } from "./crash-points.ts";
 import { type Point, parsePoint } from "./reaper.ts";
-import { SCENARIOS, type Scenario } from "./scenarios.ts";
+import { SCENARIOS } from "./scenarios/all.ts";
+import type { Scenario } from "./scenarios/scenario.ts";
 
 /** Answers the exit code. */
 export async function reportCrashPoints(name: string, at: string, nowMs: () => number): Promise<number> {
