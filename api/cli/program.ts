@@ -15,7 +15,6 @@ import { declareDescribe } from "./verbs/describe.ts";
 import { declareDiff } from "./verbs/diff.ts";
 import { declareExec } from "./verbs/exec.ts";
 import { declareGet } from "./verbs/get.ts";
-import { declareKubeconfig } from "./verbs/kubeconfig.ts";
 import { declareLogs } from "./verbs/logs.ts";
 import { declareRun } from "./verbs/run.ts";
 import { declareVersion } from "./verbs/version.ts";
@@ -57,15 +56,14 @@ function openSession(flags: GlobalFlags, terminal: Terminal, http: Http | undefi
   const server = flags.server ?? (environment.FLYWHEEL_SERVER || DEFAULT_SERVER);
   const token = flags.token ?? (environment.FLYWHEEL_TOKEN || environment.API_KEY || undefined);
   const caFile = flags.caFile ?? (environment.FLYWHEEL_CA_FILE || undefined);
-  const authority = caFile === undefined ? undefined : readAuthority(caFile);
   const client = createClient({
     server: server.replace(/\/+$/, ""),
     token,
     terminal,
-    http: http ?? nodeHttp(authority),
+    http: http ?? nodeHttp(caFile === undefined ? undefined : readAuthority(caFile)),
     userAgent: `flywheel/${VERSION}`,
   });
-  return createSession(client, { token, authority }, terminal, flags.namespace);
+  return createSession(client, terminal, flags.namespace);
 }
 
 function readAuthority(file: string): string {
@@ -105,7 +103,7 @@ function createProgram(terminal: Terminal, open: Open): Command {
     open,
   );
   group(program, "Machines and runs:", [declareExec, declareRun, declareLogs, declareCancel], open);
-  group(program, "About:", [declareKubeconfig, declareVersion], open);
+  group(program, "About:", [declareVersion], open);
   return program.helpCommand("help [verb]", "explain the command or a verb").addHelpText("after", FIRST_STEPS);
 }
 

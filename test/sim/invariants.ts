@@ -14,6 +14,8 @@ export interface HistoryRow {
   readonly kind: string;
   readonly name: string;
   readonly body: string;
+  /** What the body says, where somebody has parsed it already. */
+  readonly object?: AnyResource;
 }
 
 export interface InvariantOptions {
@@ -70,10 +72,10 @@ export function createInvariants({ nowMs, violated }: InvariantOptions): Invaria
   let mutations = 0;
 
   function committed(row: HistoryRow): void {
+    const object: Shown["object"] = row.object ?? JSON.parse(row.body); // stored text is an object
     if (row.revision !== revision + 1) violated(`S10 revision ${row.revision} follows ${revision}`);
     revision = row.revision;
     if (row.body.includes(SECRET)) secretsOf(row);
-    const object: Shown["object"] = JSON.parse(row.body); // stored text is an object
     const { uid, resourceVersion, generation } = object.metadata;
     if (resourceVersion !== String(row.revision))
       violated(`S10 ${row.kind} ${row.name} has revision ${resourceVersion}`);

@@ -25,7 +25,7 @@ export const TOKEN = "token";
 export const BASE = "http://127.0.0.1:4280";
 const DEFAULTS = { region: "iad", image: "ubuntu:22.04", size: "shared-cpu-1x", memoryMb: 256 };
 
-/** Shorter than in production, so that ten of them are simulated in minutes. */
+/** Shorter than in production, so that many of them are simulated in minutes. */
 export const RESYNC_MS = 60_000;
 const WORKERS = 16;
 
@@ -42,6 +42,7 @@ export interface Outside {
   readonly wires: Wires;
   readonly log: Log;
   readonly observeIntervalMs: number;
+  readonly resyncMs: number;
   skewMs(): number;
   /** Whether the process dies at this point. */
   dies(effect: Effect, when: "before" | "after"): boolean;
@@ -128,7 +129,7 @@ export function startProcess(outside: Outside): Process {
       log,
       app: APP,
       observeIntervalMs: outside.observeIntervalMs,
-      resyncMs: RESYNC_MS,
+      resyncMs: outside.resyncMs,
       workers: WORKERS,
       orphans: { policy: "Report" },
       fatal,
@@ -153,11 +154,8 @@ export function startProcess(outside: Outside): Process {
 
   async function request(method: string, path: string, body?: unknown): Promise<Response | undefined> {
     if (life.dead) return undefined;
-    const text = body === undefined ? {} : { body: new TextEncoder().encode(JSON.stringify(body)) };
-    const response = await Promise.race([
-      life.reply(Promise.resolve(api.request(path, { method, ...text }))),
-      life.ended,
-    ]);
+    const request = new Request(`${BASE}${path}`, { method, body: body === undefined ? null : JSON.stringify(body) });
+    const response = await Promise.race([life.reply(Promise.resolve(api.fetch(request))), life.ended]);
     return response === "killed" ? undefined : response;
   }
 

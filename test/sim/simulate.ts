@@ -3,7 +3,6 @@
 import { heal } from "./blows.ts";
 import { CALM, STORM } from "./faults.ts";
 import { unsettled } from "./invariants.ts";
-import { RESYNC_MS } from "./process.ts";
 import { firstOperations, nextOperations } from "./workload.ts";
 import { simWorld, type World } from "./world.ts";
 
@@ -12,6 +11,9 @@ export interface Verdict {
   readonly hash: string;
   readonly violations: readonly string[];
   readonly lines: readonly string[];
+  /** Of users. */
+  readonly operations: number;
+  readonly virtualMs: number;
 }
 
 export interface SimulateOptions {
@@ -26,28 +28,36 @@ const PAUSE_MAX_MS = 6000;
 /** After the healing: what is longest is a run that waits a quarter of an hour for its instance, and its retries. */
 const REST_WITHIN_MS = 60 * 60_000;
 const REST_STEP_MS = 10_000;
+/** What was decided just now is still written: a sweep, and the wait for Fly that a change set off. */
+const REST_SETTLE_MS = 60_000;
+/** So often that ten of them are simulated in minutes. */
+const REST_RESYNC_MS = 10_000;
 const RESYNCS = 10;
 
 export async function simulate(seed: number, options: SimulateOptions = {}): Promise<Verdict> {
   const world = simWorld(seed, options.seen);
+  let operations = 0;
   try {
-    await storm(world, options.operations ?? OPERATIONS);
+    operations = await storm(world, options.operations ?? OPERATIONS);
     if (world.violations.length === 0) await calm(world);
     if (world.violations.length === 0) await rest(world);
   } finally {
     world.close();
   }
-  return { seed, hash: world.trace.hash(), violations: world.violations, lines: world.trace.lines };
+  const { trace, violations, clock } = world;
+  return { seed, hash: trace.hash(), violations, lines: trace.lines, operations, virtualMs: clock.monotonic() };
 }
 
-async function storm(world: World, operations: number): Promise<void> {
+/** Answers how many operations there were. */
+async function storm(world: World, operations: number): Promise<number> {
   const { random, clock } = world;
   world.start();
   await clock.settle();
   for (const operation of firstOperations(random)) void world.operate(operation);
   world.ratios = STORM;
   const memory = { boxes: new Set<string>(), runs: [] };
-  for (let serial = 0; serial < operations && world.violations.length === 0; ) {
+  let serial = 0;
+  while (serial < operations && world.violations.length === 0) {
     for (const operation of nextOperations(random, serial, memory)) {
       void world.operate(operation);
       serial += 1;
@@ -56,6 +66,7 @@ async function storm(world: World, operations: number): Promise<void> {
     await clock.advance(random.next() ** 2 * PAUSE_MAX_MS);
     world.invariants.tick();
   }
+  return serial;
 }
 
 /** Everything heals; in bounded time everything is as it should be. */
@@ -75,14 +86,16 @@ async function calm(world: World): Promise<void> {
   }
 }
 
-/** Nothing is left to do, so nothing is done. */
+/** Nothing is left to do, so nothing is done, not even by a process that remembers nothing of what was. */
 async function rest(world: World): Promise<void> {
   world.trace.add("rest");
-  // What was decided just now is still written: one resync, and the wait for Fly that a change set off.
-  await world.clock.advance(2 * RESYNC_MS);
+  await world.clock.advance(REST_SETTLE_MS);
   world.violations.push(...world.behind());
-  const [revision, mutations] = [world.revision(), world.invariants.mutations];
-  await world.clock.advance(RESYNCS * RESYNC_MS * 1.1);
+  const revision = world.revision();
+  world.succeed(REST_RESYNC_MS);
+  await world.clock.advance(REST_SETTLE_MS);
+  const mutations = world.invariants.mutations;
+  await world.clock.advance(RESYNCS * REST_RESYNC_MS * 1.1);
   if (world.revision() !== revision) world.violations.push(`L1 ${world.revision() - revision} writes at rest`);
   if (world.invariants.mutations !== mutations) world.violations.push("L1 Fly was asked for changes at rest");
 }

@@ -10,16 +10,14 @@ export interface Trace {
 }
 
 export function createTrace(nowMs: () => number, seen?: (line: string) => void): Trace {
-  const digest = createHash("sha256");
   const lines: string[] = [];
   return {
     lines,
     add(text) {
       const line = `${(nowMs() / 1000).toFixed(3).padStart(9)} ${text}`;
-      digest.update(`${line}\n`);
       lines.push(line);
       seen?.(line);
     },
-    hash: () => digest.copy().digest("hex"),
+    hash: () => createHash("sha256").update(lines.join("\n")).digest("hex"),
   };
 }

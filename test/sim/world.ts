@@ -11,20 +11,21 @@ import type { Log } from "../../controller/kernel/log.ts";
 import { seededRandom } from "../../controller/kernel/random.ts";
 import { openFile } from "../../controller/store/sqlite-file.ts";
 import type { Store } from "../../controller/store/store.ts";
-import type { Condition } from "../../crds/resource.ts";
+import type { AnyResource, Condition } from "../../crds/resource.ts";
 import { virtualClock } from "../virtual-clock.ts";
 import { type Struck, strike } from "./blows.ts";
 import { CALM, faultyHttp, pick, type Ratios } from "./faults.ts";
 import { createInvariants, type HistoryRow, SECRET } from "./invariants.ts";
 import { type BegunJob, jobsOnMachines } from "./jobs-on-machines.ts";
-import { APP, type Outside, type Process, startProcess, TOKEN } from "./process.ts";
+import { lightWeb } from "./light-web.ts";
+import { APP, type Outside, type Process, RESYNC_MS, startProcess, TOKEN } from "./process.ts";
 import { createTrace } from "./trace.ts";
 import { createWires } from "./transport.ts";
 import { createWatchers } from "./watchers.ts";
 import type { Operation } from "./workload.ts";
 
-/** Turns without anything scheduled after which nothing is runnable: the bodies of requests take more than one. */
-const SETTLE_TURNS = 2;
+/** Turns without anything scheduled after which nothing is runnable: all that is not scheduled is promise jobs. */
+const SETTLE_TURNS = 1;
 const OBSERVE_MS = [5_000, 10_000, 30_000];
 const RESTART_MAX_MS = 15_000;
 
@@ -32,7 +33,6 @@ export type World = ReturnType<typeof simWorld>;
 
 /** A world in which chance decides nothing about the process, and somebody looks at all that is true. */
 export interface Script {
-  readonly knobs: KnobChanges;
   readonly observeIntervalMs: number;
   /** From a death of the process to the next one. */
   readonly outageMs: number;
@@ -44,6 +44,7 @@ export interface Script {
 }
 
 export function simWorld(seed: number, seen?: (line: string) => void, script?: Script) {
+  lightWeb();
   const random = seededRandom(seed);
   const clock = virtualClock(undefined, SETTLE_TURNS);
   const violations: string[] = [];
@@ -75,7 +76,7 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     clock,
     random,
     guests: jobs.guests,
-    knobs: script?.knobs ?? knobsFor(random.next()),
+    knobs: script ? {} : knobsFor(random.next()),
     state: {
       ...noStateStore,
       save: async (kind, _id, value) => (kind === "machines" ? machineSaved(value as MachineRecord) : undefined),
@@ -122,9 +123,11 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
 
   function committed(): void {
     after ??= history();
-    for (const row of after.all(newest)) {
+    for (const stored of after.all(newest)) {
+      const object: Said = JSON.parse(stored.body); // stored text is an object
+      const row = { ...stored, object };
       newest = row.revision;
-      trace.add(`store ${row.revision} ${row.type} ${row.kind.split(".")[0]}/${row.name}${said(row)}`);
+      trace.add(`store ${row.revision} ${row.type} ${row.kind.split(".")[0]}/${row.name}${said(row.kind, object)}`);
       invariants.committed(row);
       script?.committed(row);
       watchers.committed(row.kind, row.revision);
@@ -153,6 +156,7 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
 
   const log = recorder((line) => invariants.logged(line));
   const observeIntervalMs = script?.observeIntervalMs ?? pick(random, OBSERVE_MS);
+  let resyncMs = RESYNC_MS;
   let process: Process | undefined;
 
   function start(): void {
@@ -166,6 +170,7 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
       wires,
       log,
       observeIntervalMs,
+      resyncMs,
       opened: watchers.watch,
       skewMs: () => skewMs,
       dies(effect, when) {
@@ -225,6 +230,12 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     invariants,
     violations,
     start,
+    /** Another process takes over, which knows nothing, and looks at every object this often. */
+    succeed(everyMs: number): void {
+      process?.life.kill();
+      resyncMs = everyMs;
+      start();
+    },
     operate,
     get alive() {
       return process !== undefined;
@@ -247,9 +258,10 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
   };
 }
 
+type Said = AnyResource & { reason?: string; message?: string; status?: { conditions?: Condition[] } };
+
 /** What a row tells people, for whoever reads the trace. */
-function said({ kind, body }: HistoryRow): string {
-  const object: { reason?: string; message?: string; status?: { conditions?: Condition[] } } = JSON.parse(body);
+function said(kind: string, object: Said): string {
   if (kind === "events") return ` ${object.reason}: ${object.message}`;
   const [first] = object.status?.conditions?.filter(({ type }) => type === "Ready" || type === "Succeeded") ?? [];
   return first ? ` ${first.type}=${first.status} ${first.reason}` : "";

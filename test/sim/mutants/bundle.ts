@@ -6,8 +6,10 @@ import { type Mutant, mutated } from "./mutant.ts";
 
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
+const SEEDS = "test/sim/mutants/seeds.ts";
+
 /** Packages stay outside: `outfile` must lie where they are found. */
-export async function bundle(mutant: Mutant | undefined, outfile: string): Promise<void> {
+export async function bundle(mutant: Mutant | undefined, outfile: string, entry = SEEDS): Promise<void> {
   const left = new Set(mutant?.edits.map(({ file }) => file));
   const plugin: Plugin = {
     name: "mutant",
@@ -20,7 +22,7 @@ export async function bundle(mutant: Mutant | undefined, outfile: string): Promi
     },
   };
   await build({
-    entryPoints: [`${ROOT}test/sim/mutants/seeds.ts`],
+    entryPoints: [`${ROOT}${entry}`],
     bundle: true,
     platform: "node",
     target: "node20",
