@@ -6,22 +6,19 @@ import {
   type FileFlags,
   fileOption,
   recursiveOption,
-  type SelectorFlags,
   selectorOption,
   timeoutOption,
 } from "../flags.ts";
-import { listObjects } from "../list.ts";
 import { namespaceOf, readManifests } from "../manifests.ts";
 import type { ApiObject } from "../object.ts";
 import type { Open } from "../open.ts";
 import { displayName } from "../output.ts";
 import { reach, type Subject } from "../reach.ts";
 import { pathOf, resourceOfManifest } from "../resources.ts";
-import { parseSelection } from "../selection.ts";
+import { type SubjectFlags, subjectsOf } from "../selection.ts";
 import type { Session } from "../session.ts";
 
-interface Flags extends FileFlags, SelectorFlags {
-  readonly all?: boolean;
+interface Flags extends FileFlags, SubjectFlags {
   readonly ignoreNotFound?: boolean;
   /** `--wait=false` arrives as text. */
   readonly wait: boolean | string;
@@ -58,7 +55,7 @@ Examples:
 }
 
 async function remove(session: Session, what: readonly string[], flags: Flags): Promise<number> {
-  const subjects = flags.filename ? await fromFiles(session, what, flags) : await fromNames(session, what, flags);
+  const subjects = flags.filename ? await fromFiles(session, what, flags) : await subjectsOf(session, what, flags);
   if (subjects.length === 0) session.terminal.note("No resources found");
   const deleted: Subject[] = [];
   let failures = 0;
@@ -114,28 +111,6 @@ async function fromFiles(session: Session, what: readonly string[], flags: Flags
     const type = resourceOfManifest(manifest.apiVersion, manifest.kind, types);
     return { type, name, namespace: namespaceOf(manifest, session) };
   });
-}
-
-async function fromNames(session: Session, what: readonly string[], flags: Flags): Promise<readonly Subject[]> {
-  const subjects: Subject[] = [];
-  for (const { type, names } of parseSelection(what, await session.kinds())) {
-    subjects.push(...names.map((name) => ({ type, name, namespace: session.namespace })));
-    if (names.length > 0) {
-      if (flags.selector || flags.all) throw new UsageError("give either names, or -l, or --all");
-      continue;
-    }
-    if (!flags.selector && !flags.all) throw new UsageError(`name the ${type.plural}, or choose them with -l or --all`);
-    const path = pathOf(type, flags.allNamespaces ? undefined : session.namespace);
-    const { items } = await listObjects(session.client, path, { labelSelector: flags.selector });
-    subjects.push(
-      ...items.map(({ metadata }) => ({
-        type,
-        name: metadata.name,
-        namespace: metadata.namespace ?? session.namespace,
-      })),
-    );
-  }
-  return subjects;
 }
 
 function isWaiting(flag: boolean | string): boolean {

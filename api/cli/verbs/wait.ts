@@ -1,20 +1,17 @@
 // `wait`: until a condition holds, a field has a value, or an object is gone.
 import type { Command } from "commander";
-import { EXIT_FAILED, explain, Failure, UsageError } from "../failure.ts";
-import { allNamespacesOption, type SelectorFlags, selectorOption, timeoutOption } from "../flags.ts";
+import { EXIT_FAILED, explain, Failure } from "../failure.ts";
+import { allNamespacesOption, selectorOption, timeoutOption } from "../flags.ts";
 import { parseGoal } from "../goal.ts";
-import { listObjects } from "../list.ts";
 import type { Open } from "../open.ts";
 import { displayName } from "../output.ts";
-import { reach, type Subject } from "../reach.ts";
-import { pathOf } from "../resources.ts";
-import { parseSelection } from "../selection.ts";
+import { reach } from "../reach.ts";
+import { type SubjectFlags, subjectsOf } from "../selection.ts";
 import type { Session } from "../session.ts";
 
-interface Flags extends SelectorFlags {
+interface Flags extends SubjectFlags {
   readonly for: string;
   readonly timeout: number;
-  readonly all?: boolean;
 }
 
 export function declareWait(program: Command, open: Open): void {
@@ -57,24 +54,4 @@ async function wait(session: Session, what: readonly string[], flags: Flags): Pr
     session.terminal.note(explain(reason));
   }
   return reasons.length > 0 ? EXIT_FAILED : 0;
-}
-
-async function subjectsOf(session: Session, what: readonly string[], flags: Flags): Promise<readonly Subject[]> {
-  const subjects: Subject[] = [];
-  for (const { type, names } of parseSelection(what, await session.kinds())) {
-    subjects.push(...names.map((name) => ({ type, name, namespace: session.namespace })));
-    if (names.length > 0) continue;
-    if (!flags.selector && !flags.all) throw new UsageError(`name the ${type.plural}, or choose them with -l or --all`);
-    const path = pathOf(type, flags.allNamespaces ? undefined : session.namespace);
-    const { items } = await listObjects(session.client, path, { labelSelector: flags.selector });
-    subjects.push(
-      ...items.map(({ metadata }) => ({
-        type,
-        name: metadata.name,
-        namespace: metadata.namespace ?? session.namespace,
-        uid: metadata.uid,
-      })),
-    );
-  }
-  return subjects;
 }
