@@ -44,6 +44,15 @@ export const COMPACT_MAX_ROWS = 1024;
 /** How long opening waits for a former process to let go of the file: its exit may be a moment behind its last answer. */
 export const DATABASE_LOCK_WAIT_MS = 250;
 
+/** Checkpoints write what changed since the last one: fewer of them write hot pages less often. */
+export const WAL_CHECKPOINT_PAGES = 2000;
+
+/** Left free on the disk beside a backup that is being taken: the server goes on writing. */
+export const BACKUP_RESERVE_BYTES = 64 * 1024 * 1024;
+
+/** Taking a backup and looking at all of it: a few seconds for each gigabyte. */
+export const BACKUP_MAX_MS = 10 * 60_000;
+
 /** Writes that share one commit; more only make the first one wait. */
 export const GROUP_COMMIT_MAX = 128;
 

@@ -90,15 +90,16 @@ export function compaction(
   return { compacted: () => compacted, compact, follow };
 }
 
-const BOUND = "compacted";
+/** The key that remembers the bound. */
+export const COMPACTED = "compacted";
 
 function compactionStatements(db: Database) {
   return {
-    bound: prepare<object>(db)(() => query.selectFrom("meta").select("value").where("key", "=", BOUND)),
+    bound: prepare<object>(db)(() => query.selectFrom("meta").select("value").where("key", "=", COMPACTED)),
     moveBound: prepare<{ value: string }>(db)((slot) =>
       query
         .insertInto("meta")
-        .values({ key: BOUND, value: slot("value") })
+        .values({ key: COMPACTED, value: slot("value") })
         .onConflict((conflict) => conflict.column("key").doUpdateSet({ value: slot("value") })),
     ),
     writtenAt: prepare<{ revision: number }>(db)((slot) =>

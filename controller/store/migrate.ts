@@ -9,8 +9,11 @@ import type { Migration } from "./migrations.ts";
 /** "Flyw" in ASCII. */
 const APPLICATION_ID = 0x466c7977;
 
-/** RefusedDatabaseError for a file that this program does not understand; it is left as it is. */
-export function migrate(db: Database, migrations: readonly Migration[], log: Log): void {
+/**
+ * RefusedDatabaseError for a file that this program does not understand; it is left as it is. `expendable`: the file is
+ * a copy itself, so no other is put aside.
+ */
+export function migrate(db: Database, migrations: readonly Migration[], log: Log, expendable = false): void {
   const version = Number(db.pragma("user_version", { simple: true }));
   refuseForeign(db);
   if (version > migrations.length) {
@@ -20,7 +23,7 @@ export function migrate(db: Database, migrations: readonly Migration[], log: Log
     );
   }
   if (version === migrations.length) return;
-  if (version > 0) {
+  if (version > 0 && !expendable) {
     const copy = keepCopy(db, version + 1);
     log.info({ from: version, to: migrations.length, copy }, "migrating the database");
   }

@@ -42,6 +42,7 @@ export interface ObjectStoreParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly controllerId: string;
+  readonly restorations: Store["restorations"];
   readonly health: Store["health"];
 }
 
@@ -126,6 +127,7 @@ export function objectStore(parts: ObjectStoreParts): Store {
 
   return {
     controllerId: parts.controllerId,
+    restorations: parts.restorations,
     get: async (kind, key) => view.get(kind, key),
     getByUid: async <R extends AnyResource>(kind: KindDef<R>, uid: string) =>
       stored<R>(rows.currentByUid(qualifiedResource(kind), uid)),

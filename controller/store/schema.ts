@@ -51,6 +51,12 @@ export interface Tables {
     readonly kept: number;
   };
   readonly log_chunks: { readonly stream: number; readonly start: number; readonly data: Uint8Array };
+  /** In a backup only: what it says of itself, as JSON. */
+  readonly backup_manifest: { readonly json: string };
+  /** In a backup only: files that the database is of little use without. */
+  readonly backup_files: { readonly name: string; readonly content: string };
+  /** SQLite's own list of what is in the file. */
+  readonly sqlite_schema: { readonly type: string; readonly name: string };
 }
 
 /** Builds and compiles queries only: they run as better-sqlite3 statements, several in one synchronous turn. */

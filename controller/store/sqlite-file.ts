@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import SqliteDatabase, { type Database } from "better-sqlite3";
 import { messageOf } from "../kernel/errors.ts";
-import { DATABASE_LOCK_WAIT_MS } from "../limits.ts";
+import { DATABASE_LOCK_WAIT_MS, WAL_CHECKPOINT_PAGES } from "../limits.ts";
 import { RefusedDatabaseError } from "./errors.ts";
 
 export interface SqliteFile {
@@ -24,8 +24,7 @@ export function openFile(file: string): SqliteFile {
     takeLock(db);
     // A commit that was answered survives a power cut.
     db.pragma("synchronous = FULL");
-    // Checkpoints write what changed since the last one: fewer of them write hot pages less often.
-    db.pragma("wal_autocheckpoint = 2000");
+    db.pragma(`wal_autocheckpoint = ${WAL_CHECKPOINT_PAGES}`);
     db.pragma("cache_size = -65536");
   } catch (error) {
     db.close();
@@ -61,9 +60,17 @@ function noteOf(file: string): string {
   return `${file}.owner`;
 }
 
+/** Whether a refusal of `openFile` means that another process has the file. */
+export function isInUse(refused: unknown): boolean {
+  return refused instanceof RefusedDatabaseError && isBusy(refused.cause);
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
+}
+
 function refusal(file: string, error: unknown): string {
-  const inUse = error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
-  if (!inUse) return `${file} cannot be opened as a database`;
+  if (!isBusy(error)) return `${file} cannot be opened as a database`;
   return `${file} is in use by ${readOwner(file)}: one process owns a database; stop that one, or name another file`;
 }
 

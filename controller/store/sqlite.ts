@@ -3,17 +3,18 @@ import type { Clock } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
 import { type Log, silentLog } from "../kernel/log.ts";
 import type { Random } from "../kernel/random.ts";
+import { type Backups, backups } from "./backup.ts";
 import { compaction, HISTORY_BOUNDS, type HistoryBounds } from "./compaction.ts";
 import { UnavailableError } from "./errors.ts";
 import { groupCommit } from "./group-commit.ts";
 import { logStore } from "./logs.ts";
+import { getMeta, putMeta } from "./meta.ts";
 import { migrate } from "./migrate.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { objectRows } from "./object-rows.ts";
 import { objectStore } from "./object-store.ts";
 import { parsedObjects } from "./parsed-objects.ts";
-import { prepare } from "./prepared.ts";
-import { query } from "./schema.ts";
+import { readRestorations } from "./restore.ts";
 import { openFile, type SqliteFile } from "./sqlite-file.ts";
 import type { Database, Store } from "./store.ts";
 import { watchHub } from "./watch-hub.ts";
@@ -33,6 +34,8 @@ export interface SqliteOptions {
 export interface SqliteDatabase extends Database {
   /** Forgets all history that the bounds allow, now. Answers the oldest revision that a watch can begin from. */
   compact(): Promise<number>;
+  /** A copy of all of it in one file, while writes go on. */
+  readonly backup: Backups["take"];
 }
 
 /** RefusedDatabaseError when the file belongs to another process, a newer program, or something else. */
@@ -53,6 +56,8 @@ export function databaseOn(file: SqliteFile, options: Omit<SqliteOptions, "file"
   migrate(db, MIGRATIONS, log);
   const rows = objectRows(db);
   const controllerId = identify(file, random);
+  const restorations = readRestorations(db);
+  const copies = backups(db, clock);
 
   let committed = rows.newestRevision();
   let last = committed;
@@ -90,37 +95,27 @@ export function databaseOn(file: SqliteFile, options: Omit<SqliteOptions, "file"
     const message = commits.failure();
     return message === undefined ? { ok: true } : { ok: false, message };
   };
-  const touch = putMeta(file, "probed");
+  const touch = putMeta(db, "probed");
 
   return {
-    store: objectStore({ db, rows, history, ledger, commits, hub, clock, random, controllerId, health }),
+    store: objectStore({ db, rows, history, ledger, commits, hub, clock, random, controllerId, restorations, health }),
     logs: logStore(db, commits),
     compact: compacting.compact,
+    backup: copies.take,
     async close() {
       hub.close();
       await commits.close();
+      await copies.idle();
       file.close();
     },
   };
 }
 
 /** The id made with the database. */
-function identify(file: SqliteFile, random: Random): string {
-  const find = prepare<object>(file.db)(() =>
-    query.selectFrom("meta").select("value").where("key", "=", "controller-id"),
-  );
-  const known = find.get({})?.value;
+function identify({ db }: SqliteFile, random: Random): string {
+  const known = getMeta(db, "controller-id");
   if (known !== undefined) return known;
   const made = random.uuid();
-  putMeta(file, "controller-id").run({ value: made });
+  putMeta(db, "controller-id").run({ value: made });
   return made;
-}
-
-function putMeta({ db }: SqliteFile, key: string) {
-  return prepare<{ value: string }>(db)((slot) =>
-    query
-      .insertInto("meta")
-      .values({ key, value: slot("value") })
-      .onConflict((conflict) => conflict.column("key").doUpdateSet({ value: slot("value") })),
-  );
 }

@@ -82,9 +82,17 @@ export interface WriteOptions {
   readonly dryRun?: boolean;
 }
 
+/** This database was put back from a backup: what was written between the two is not in it, though it may have had effects. */
+export interface Restoration {
+  readonly takenAtMs: number;
+  readonly restoredAtMs: number;
+}
+
 export interface Store {
   /** Made with the database; marks the machines that belong to it. */
   readonly controllerId: string;
+  /** Oldest first. */
+  readonly restorations: readonly Restoration[];
   get<R extends AnyResource>(kind: KindDef<R>, key: Key): Promise<R | undefined>;
   getByUid<R extends AnyResource>(kind: KindDef<R>, uid: string): Promise<R | undefined>;
   /** Sorted by namespace and name. BadRequestError for selectors and tokens; ExpiredError for a token that is too old. */
