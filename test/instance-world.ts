@@ -1,6 +1,7 @@
 // The whole instance controller on virtual time: the real store, admission, client and reconciler, and the emulated cloud
 // without processes. Tests switch faults on and read what the cloud holds.
 import { createAdmission } from "../controller/admission/create-admission.ts";
+import { ensureDefaultNamespace } from "../controller/admission/namespace-rules.ts";
 import { emulatorApi, emulatorHttp } from "../controller/emulator/api.ts";
 import { Cloud } from "../controller/emulator/cloud.ts";
 import type { Faults } from "../controller/emulator/faults.ts";
@@ -16,6 +17,7 @@ import { flyMachines } from "../controller/machines/client.ts";
 import { PHASES } from "../controller/machines/model.ts";
 import { createFleet, type Fleet } from "../controller/reconcilers/fleet.ts";
 import { createInstanceReconciler } from "../controller/reconcilers/instance.ts";
+import { createOrphanWatch } from "../controller/reconcilers/orphans.ts";
 import { createController } from "../controller/runtime/controller.ts";
 import { createEvents } from "../controller/runtime/events.ts";
 import { openSqlite, type SqliteDatabase } from "../controller/store/sqlite.ts";
@@ -23,7 +25,6 @@ import type { Reach } from "../controller/transports/transport.ts";
 import { type Event, eventKind } from "../crds/event.ts";
 import { type Instance, instanceKind } from "../crds/instance.ts";
 import { KINDS } from "../crds/kinds.ts";
-import { namespaceKind } from "../crds/namespace.ts";
 import { API_VERSION, findCondition } from "../crds/resource.ts";
 import { KEYS } from "./instance-fixture.ts";
 import { type VirtualClock, virtualClock } from "./virtual-clock.ts";
@@ -33,6 +34,10 @@ const TOKEN = "token";
 const BASE = "http://127.0.0.1:4280";
 
 export interface InstanceWorldOptions {
+  /** Where the database is, for a test that puts another one there; in memory when absent. */
+  readonly file?: string;
+  /** Nobody looks for orphans when absent. */
+  readonly orphanPolicy?: "Report" | "Delete";
   readonly knobs?: KnobChanges;
   /** Answers of Fly's list, get and so on may be changed or lost here. */
   readonly between?: (request: HttpRequest, send: () => ReturnType<Http["send"]>) => ReturnType<Http["send"]>;
@@ -61,16 +66,21 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
   };
   const machines = flyMachines({ http, baseUrl: BASE, token: TOKEN, clock, random });
   await machines.ensureApp(APP, "personal", new AbortController().signal);
-  const database = await openSqlite({ file: ":memory:", clock, random });
-  const admission = createAdmission({
-    store: database.store,
-    kinds: KINDS,
-    random,
-    defaults: { region: "iad", image: "ubuntu:22.04", size: "shared-cpu-1x", memoryMb: 256 },
-  });
-  await admission.create(namespaceKind, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
+  let { database, admission } = await openDatabase();
   const reach = fakeReach();
   let running = run();
+
+  async function openDatabase() {
+    const opened = await openSqlite({ file: options.file ?? ":memory:", clock, random });
+    const door = createAdmission({
+      store: opened.store,
+      kinds: KINDS,
+      random,
+      defaults: { region: "iad", image: "ubuntu:22.04", size: "shared-cpu-1x", memoryMb: 256 },
+    });
+    await ensureDefaultNamespace(door);
+    return { database: opened, admission: door };
+  }
 
   /** One life of the controller process; everything it remembers ends with it. */
   function run() {
@@ -78,6 +88,8 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
     const life = lifetime();
     const log = silentLog;
     const machines = flyMachines({ http: diesWith(life.signal, http), baseUrl: BASE, token: TOKEN, clock, random });
+    const events = createEvents({ admission, clock, log });
+    const orphans = { store: database.store, machines, events, clock, log, app: APP };
     const fleet: Fleet = createFleet({
       machines,
       app: APP,
@@ -86,8 +98,8 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
       log,
       intervalMs: 5000,
       wake: (key) => controller.enqueue(key),
+      ...(options.orphanPolicy && { swept: createOrphanWatch({ ...orphans, policy: options.orphanPolicy }) }),
     });
-    const events = createEvents({ admission, clock, log });
     const reconciler = createInstanceReconciler({
       store: database.store,
       admission,
@@ -125,8 +137,12 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
     guests,
     faults,
     calls,
-    database,
-    admission,
+    get database() {
+      return database;
+    },
+    get admission() {
+      return admission;
+    },
     machines,
     reach,
     get fleet() {
@@ -163,6 +179,16 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
       running.life.abort(new Error("killed"));
       await clock.settle();
       running = run();
+    },
+    /** The process ends, `change` has the file for itself, and another process begins with what is there then. */
+    async reopened(change: () => Promise<void>): Promise<void> {
+      running.life.abort(new Error("ended"));
+      await clock.settle();
+      await database.close();
+      await change();
+      ({ database, admission } = await openDatabase());
+      running = run();
+      await clock.settle();
     },
     async close(): Promise<void> {
       running.life.abort(new Error("end of the test"));

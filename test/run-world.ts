@@ -28,25 +28,31 @@ import { virtualClock } from "./virtual-clock.ts";
 export interface RunWorldOptions {
   /** false: every look goes to the machine. */
   readonly watch?: boolean;
+  /** Where the database is, for a test that puts another one there; in memory when absent. */
+  readonly file?: string;
 }
 
 export async function runWorld(options: RunWorldOptions = {}) {
   const clock = virtualClock();
   const random = seededRandom(3);
   const log = silentLog;
-  const database = await openSqlite({ file: ":memory:", clock, random });
-  const { store, logs } = database;
-  const admission = createAdmission({
-    store,
-    kinds: KINDS,
-    random,
-    defaults: { region: "iad", image: "ubuntu:22.04", size: "shared-cpu-1x", memoryMb: 256 },
-  });
+  let { database, store, logs, admission } = await openDatabase();
   await admission.create(namespaceKind, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
   const machines = fakeMachines(clock);
   const fatal: Error[] = [];
   let readiness: "Ready" | "Creating" | "Refused" = "Ready";
   let life = start();
+
+  async function openDatabase() {
+    const opened = await openSqlite({ file: options.file ?? ":memory:", clock, random });
+    const door = createAdmission({
+      store: opened.store,
+      kinds: KINDS,
+      random,
+      defaults: { region: "iad", image: "ubuntu:22.04", size: "shared-cpu-1x", memoryMb: 256 },
+    });
+    return { database: opened, store: opened.store, logs: opened.logs, admission: door };
+  }
 
   /** Stands for the instance controller: the machine of an instance is named for its uid. */
   const instances: Reconciler<Instance> = {
@@ -124,9 +130,18 @@ export async function runWorld(options: RunWorldOptions = {}) {
   return {
     clock,
     machines,
-    store,
-    logs,
-    admission,
+    get database() {
+      return database;
+    },
+    get store() {
+      return store;
+    },
+    get logs() {
+      return logs;
+    },
+    get admission() {
+      return admission;
+    },
     fatal,
     hold: (state: typeof readiness) => {
       readiness = state;
@@ -165,6 +180,17 @@ export async function runWorld(options: RunWorldOptions = {}) {
     async restart(): Promise<void> {
       life.stop();
       await life.jobs.close();
+      life = start();
+      await clock.settle();
+    },
+    /** The process ends, `change` has the file for itself, and another process begins with what is there then. */
+    async reopened(change: () => Promise<void>): Promise<void> {
+      life.stop();
+      await life.jobs.close();
+      await life.running;
+      await database.close();
+      await change();
+      ({ database, store, logs, admission } = await openDatabase());
       life = start();
       await clock.settle();
     },

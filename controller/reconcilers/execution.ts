@@ -22,6 +22,7 @@ import type { Key, LogStore, Store } from "../store/store.ts";
 import { TransportError, targetOf } from "../transports/transport.ts";
 import { type ExecutionPlan, planExecution } from "./execution-plan.ts";
 import { isPassing } from "./passing.ts";
+import { bootThatKnows, explained } from "./restored.ts";
 import type { AttemptView } from "./step-plan.ts";
 
 export interface ExecutionDeps {
@@ -112,7 +113,7 @@ export function createExecutionReconciler(deps: ExecutionDeps): Reconciler<Execu
       return { state: "Lost", message: `machine ${execution.status?.machineId} is gone, the command with it` };
     }
     try {
-      return await jobs.look(job, signal);
+      return explained(await jobs.look(job, signal), execution.status.bootId);
     } catch (error) {
       if (error instanceof TransportError && error.class === "mismatch")
         return { state: "Lost", message: error.message };
@@ -131,7 +132,8 @@ export function createExecutionReconciler(deps: ExecutionDeps): Reconciler<Execu
     const job = jobOf(execution, instance);
     if (status.bootId !== undefined || !job) return status;
     try {
-      return { ...status, bootId: await jobs.bootId(job, signal) };
+      const former = bootThatKnows(execution.metadata, undefined, store.restorations);
+      return { ...status, bootId: former ?? (await jobs.bootId(job, signal)) };
     } catch (error) {
       if (!isPassing(error)) throw error;
       return status;

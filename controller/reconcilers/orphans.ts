@@ -1,5 +1,6 @@
 // Machines that carry our controller id and belong to no instance. They are reported, and deleted only when the operator
-// has said so, after a grace, each read again by id: a restored database must not cost anybody a machine.
+// has said so, after a grace, each read again by id: a restored database must not cost anybody a machine, so those that
+// are older than the restoration are never deleted.
 import { instanceKind } from "../../crds/instance.ts";
 import { DEFAULT_NAMESPACE } from "../../crds/namespace.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -12,6 +13,7 @@ import type { Events } from "../runtime/events.ts";
 import type { Store } from "../store/store.ts";
 import type { Fleet } from "./fleet.ts";
 import { metadataOf, ownerOf } from "./machine-memory.ts";
+import { mayBelongToLost } from "./restored.ts";
 
 export interface OrphanOptions {
   readonly store: Store;
@@ -73,7 +75,8 @@ export function createOrphanWatch(options: OrphanOptions): (fleet: Fleet, signal
     options.found?.(ripe.length);
     for (const machine of ripe) {
       await report(machine);
-      if (policy === "Delete" && !fleet.breaker.open)
+      const lost = mayBelongToLost(machine.created_at, store.restorations);
+      if (policy === "Delete" && !lost && !fleet.breaker.open)
         await remove(fleet, machine, signal).catch((error: unknown) => {
           signal.throwIfAborted();
           log.warn({ machine: machine.id, app, error: messageOf(error) }, "orphan stays until the next look");

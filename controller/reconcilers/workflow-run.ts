@@ -25,6 +25,7 @@ import type { Job, Jobs } from "../steps/jobs.ts";
 import type { Key, LogStore, Store } from "../store/store.ts";
 import { targetOf } from "../transports/transport.ts";
 import { isPassing } from "./passing.ts";
+import { bootThatKnows, explained } from "./restored.ts";
 import { runEvents } from "./run-events.ts";
 import { createRunInstances, type RunInstance } from "./run-instances.ts";
 import { instanceKeyOf, planRun, type RunPlan } from "./run-plan.ts";
@@ -151,7 +152,7 @@ export function createWorkflowRunReconciler(deps: WorkflowRunDeps): Reconciler<W
     const job = jobOf(run, step, instances);
     if (!job) return { state: "Unreachable", message: `instance ${step.instance} has no machine` };
     try {
-      return await jobs.look(job, signal);
+      return explained(await jobs.look(job, signal), step.bootId);
     } catch (error) {
       if (!isPassing(error)) throw error;
       return { state: "Unreachable", message: messageOf(error) };
@@ -170,13 +171,21 @@ export function createWorkflowRunReconciler(deps: WorkflowRunDeps): Reconciler<W
         const job = jobOf(run, step, instances);
         if (!names.includes(step.name) || step.bootId !== undefined || !job) return step;
         try {
-          return { ...step, bootId: await jobs.bootId(job, signal) };
+          return { ...step, bootId: bootBefore(run, step) ?? (await jobs.bootId(job, signal)) };
         } catch (error) {
           if (!isPassing(error)) throw error;
           return step;
         }
       }),
     );
+  }
+
+  /** Undefined where nothing has been restored since the run was made, or being lost is no reason not to try again. */
+  function bootBefore(run: WorkflowRun, { name, attempts, machineId }: StepStatus): string | undefined {
+    const definition = run.status?.definition?.spec.steps.find((each) => each.name === name);
+    if (attempts > 1 && definition?.retry.on.includes("Lost")) return undefined;
+    const known = run.status?.steps?.find((each) => each.machineId === machineId && each.bootId !== undefined);
+    return bootThatKnows(run.metadata, known?.bootId, store.restorations);
   }
 
   /** Sends what is written down. One machine that does not answer holds up no other; the next pass tries again. */
