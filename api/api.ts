@@ -5,6 +5,7 @@ import type { Admission } from "../controller/admission/admission.ts";
 import type { Clock } from "../controller/kernel/clock.ts";
 import type { Log } from "../controller/kernel/log.ts";
 import type { Random } from "../controller/kernel/random.ts";
+import type { Backup } from "../controller/store/backup.ts";
 import type { LogStore, Store } from "../controller/store/store.ts";
 import type { KindDef } from "../crds/resource.ts";
 
@@ -25,6 +26,8 @@ export interface ApiOptions {
   readonly loopback: boolean;
   /** Of an exec that names no timeout. */
   readonly execTimeoutMs: number;
+  /** A copy of the database and of the keys that belong to it. */
+  backup(signal: AbortSignal): Promise<Backup>;
   /** Whether the rest of the process does its work; the store is asked beside it. */
   ready(): Promise<{ readonly ok: boolean; readonly message?: string }>;
   /** Gets what our own code rules out: the process should die of it. */

@@ -12,6 +12,7 @@ import { installBuiltIns } from "./built-ins.ts";
 import { type Config, ConfigError, isLoopback } from "./config.ts";
 import { type Controllers, startControllers } from "./controllers.ts";
 import type { Emulator } from "./emulator/emulator.ts";
+import { readIdentity } from "./identity.ts";
 import type { Clock } from "./kernel/clock.ts";
 import { messageOf } from "./kernel/errors.ts";
 import type { Log } from "./kernel/log.ts";
@@ -89,6 +90,7 @@ export async function startFlywheel(options: FlywheelOptions): Promise<Flywheel>
       apiKey: config.apiKey,
       loopback: isLoopback(config.host),
       execTimeoutMs: config.ssh.timeoutMs,
+      backup: (signal) => database.backup({ version, app: config.fly.app, ...readIdentity(config) }, signal),
       ready: async () => fly?.controllers.ready() ?? { ok: true },
     });
     const { host, port } = config;

@@ -19,6 +19,13 @@ process.on("SIGTERM", stop);
 process.on("SIGINT", stop);
 
 try {
+  if (process.argv[2] === "restore") {
+    // Another errand of this program: no server runs, neither before nor after.
+    const { restoreNow } = await import("./restore.ts");
+    const lines = await restoreNow(process.argv.slice(3), withDotEnv(process.env), systemClock);
+    process.stdout.write(`${lines.join("\n")}\n`);
+    process.exit(0);
+  }
   const config = readConfig(withDotEnv(process.env));
   const secrets = [config.fly.token, config.apiKey, config.emulator.token].filter((each) => each !== undefined);
   const log = createLog(config.logLevel, { secrets });

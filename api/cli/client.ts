@@ -24,8 +24,15 @@ export interface Client {
   readonly server: string;
   /** The answer's JSON. The type is the caller's claim about our own server's documented shapes. */
   json<T>(path: string, call?: Call): Promise<T>;
+  /** An answer that is not JSON: its headers, and its bytes as they come. */
+  bytes(path: string, call?: Call): Promise<Bytes>;
   /** The values of a stream of JSON lines, until the server ends it or the signal aborts. */
   lines<T>(path: string, call?: Call): AsyncGenerator<T>;
+}
+
+export interface Bytes {
+  readonly header: HttpResponse["header"];
+  readonly body: AsyncIterable<Uint8Array>;
 }
 
 export interface ClientOptions {
@@ -88,6 +95,19 @@ export function createClient(options: ClientOptions): Client {
         warn(options.terminal, response);
         if (response.status >= 400) throw serverError(response.status, read, path);
         return parseJson<T>(read, options.server, path);
+      } finally {
+        limit.cancel();
+      }
+    },
+
+    async bytes(path, call = {}) {
+      const limit = bounded(call);
+      try {
+        const response = await send(path, call, limit.signal);
+        if (response.status >= 400) throw serverError(response.status, await text(response, limit.signal), path);
+        warn(options.terminal, response);
+        const until = call.signal ?? options.terminal.interrupted;
+        return { header: response.header, body: received(response, options.server, until) };
       } finally {
         limit.cancel();
       }

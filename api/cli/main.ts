@@ -1,4 +1,7 @@
 // The `flywheel` command's edge to the process: streams, signals, time and the exit code.
+import { spawn } from "node:child_process";
+import { realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { runProgram } from "./program.ts";
 import { type Terminal, wantsColors } from "./terminal.ts";
@@ -18,6 +21,16 @@ for (const stream of [process.stdout, process.stderr]) {
 const terminal: Terminal = {
   environment: process.env,
   colors: wantsColors(process.env, process.stdout.isTTY && process.stderr.isTTY),
+  drained: () =>
+    new Promise((resolve) => (process.stdout.writableNeedDrain ? process.stdout.once("drain", resolve) : resolve())),
+  runServer: (args) =>
+    new Promise((resolve, reject) => {
+      // Beside this file, wherever a link to it stands.
+      const program = join(dirname(realpathSync(process.argv[1] ?? "")), "main.js");
+      const child = spawn(process.execPath, [program, ...args], { stdio: "inherit" });
+      child.once("error", reject);
+      child.once("exit", (code) => resolve(code ?? 1));
+    }),
   write: (data) => void process.stdout.write(data),
   writeError: (data) => void process.stderr.write(data),
   note: (line) => void process.stderr.write(`${line}\n`),

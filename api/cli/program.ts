@@ -8,6 +8,7 @@ import type { Open } from "./open.ts";
 import { createSession, type Session } from "./session.ts";
 import { paintFor, type Terminal } from "./terminal.ts";
 import { declareApply } from "./verbs/apply.ts";
+import { declareBackup } from "./verbs/backup.ts";
 import { declareCancel } from "./verbs/cancel.ts";
 import { declareCreate } from "./verbs/create.ts";
 import { declareDelete } from "./verbs/delete.ts";
@@ -16,6 +17,7 @@ import { declareDiff } from "./verbs/diff.ts";
 import { declareExec } from "./verbs/exec.ts";
 import { declareGet } from "./verbs/get.ts";
 import { declareLogs } from "./verbs/logs.ts";
+import { declareRestore } from "./verbs/restore.ts";
 import { declareRun } from "./verbs/run.ts";
 import { declareVersion } from "./verbs/version.ts";
 import { declareWait } from "./verbs/wait.ts";
@@ -103,6 +105,7 @@ function createProgram(terminal: Terminal, open: Open): Command {
     open,
   );
   group(program, "Machines and runs:", [declareExec, declareRun, declareLogs, declareCancel], open);
+  group(program, "When something is lost:", [declareBackup, declareRestore], open);
   group(program, "About:", [declareVersion], open);
   return program.helpCommand("help [verb]", "explain the command or a verb").addHelpText("after", FIRST_STEPS);
 }

@@ -8,6 +8,10 @@ export interface Terminal {
   readonly colors: boolean;
   /** Results, and nothing else, so that they can be piped. */
   write(data: string | Uint8Array): void;
+  /** Resolves when the reader has taken most of what was written: what is large must not pile up here. */
+  drained(): Promise<void>;
+  /** Runs the server's own program on this computer to its end, with this command's streams; answers its exit code. */
+  runServer(args: readonly string[]): Promise<number>;
   /** As `write`, to stderr: what a remote command wrote there. */
   writeError(data: string | Uint8Array): void;
   /** One line of progress, warning or error, beside the results. */

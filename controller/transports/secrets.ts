@@ -19,9 +19,13 @@ import { ed25519KeyPair } from "./ed25519-key.ts";
 
 const MASTER_BYTES = 32;
 
+/** In the data directory. Without the first no host key is known any more; without the second no machine lets us in. */
+export const MASTER_SECRET_FILE = "host-key-master";
+export const SSH_KEY_FILE = "ssh_key";
+
 /** The secret that host keys are derived from; losing it means that no machine's host key is known any more. */
 export function readMasterSecret(dataDir: string): Uint8Array {
-  const path = join(dataDir, "host-key-master");
+  const path = join(dataDir, MASTER_SECRET_FILE);
   const text = readOrMake(path, () => randomBytes(MASTER_BYTES).toString("base64"));
   keepPrivate(path);
   const secret = Buffer.from(text.trim(), "base64");
@@ -40,7 +44,7 @@ export interface ClientKey {
 
 /** Our own key to log in with: the file at `path`, or one in the data directory; made when absent. */
 export function readOrMakeSshKey(path: string | undefined, dataDir: string): ClientKey {
-  const file = path ?? join(dataDir, "ssh_key");
+  const file = path ?? join(dataDir, SSH_KEY_FILE);
   const privateKey = readOrMake(file, () => ed25519KeyPair(randomBytes(32), "flywheel").privateKey);
   if (path === undefined) keepPrivate(file); // a file of the user's, mounted perhaps, keeps its mode
   const parsed = ssh2.utils.parseKey(privateKey);

@@ -41,13 +41,18 @@ export interface TestApi extends ApiOptions {
   send(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
 }
 
+export interface TestApiOptions extends Partial<ApiOptions> {
+  readonly file?: string;
+}
+
 export const DEFAULTS = { region: "iad", image: "ubuntu:22.04", size: "shared-cpu-1x", memoryMb: 256 };
 
-export async function testApi(overrides: Partial<ApiOptions> = {}): Promise<TestApi> {
+/** With a `file` there is something to back up. */
+export async function testApi({ file, ...overrides }: TestApiOptions = {}): Promise<TestApi> {
   const virtual = virtualClock();
   const clock = overrides.clock ?? virtual;
   const random = seededRandom(1);
-  const { store, logs } = await openSqlite({ file: ":memory:", clock, random });
+  const { store, logs, backup } = await openSqlite({ file: file ?? ":memory:", clock, random });
   const admission = createAdmission({ store, kinds: KINDS, defaults: DEFAULTS, random });
   await ensureDefaultNamespace(admission);
   const options: ApiOptions = {
@@ -62,6 +67,7 @@ export async function testApi(overrides: Partial<ApiOptions> = {}): Promise<Test
     version: "0.1.0",
     loopback: true,
     execTimeoutMs: 30_000,
+    backup: (signal) => backup({ version: "0.1.0", app: "workers", files: [], elsewhere: [] }, signal),
     ready: async () => ({ ok: true }),
     fatal: (error) => {
       throw error;

@@ -148,6 +148,7 @@ export function startProcess(outside: Outside): Process {
     version: "0.0.0",
     loopback: true,
     execTimeoutMs: 30_000,
+    backup: () => Promise.reject(new Error("no backups here")),
     ready: async () => ({ ok: true }),
     fatal,
   });

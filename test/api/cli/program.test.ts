@@ -92,6 +92,8 @@ describe("the server", () => {
         environment: {},
         colors: false,
         write: () => undefined,
+        drained: () => Promise.resolve(),
+        runServer: () => Promise.resolve(0),
         writeError: () => undefined,
         note: (line) => void err.push(line),
         readStdin: async () => "",

@@ -72,6 +72,11 @@ export async function testCli(overrides: Parameters<typeof testApi>[0] = {}): Pr
     const terminal: Terminal = {
       environment: input.environment ?? {},
       colors: false,
+      drained: () => Promise.resolve(),
+      runServer: async (args) => {
+        requests.push(`server ${args.join(" ")}`);
+        return 0;
+      },
       write: (data) => void out.push(text(data)),
       writeError: (data) => void err.push(text(data)),
       note: (each) => void err.push(`${each}\n`),
