@@ -44,8 +44,7 @@ export async function load({ door, marks, randomOf }: LoadOptions): Promise<void
 
 /** Only what leaves the machine alone is changed. */
 async function stay({ door, random }: Client, name: string): Promise<void> {
-  const spec = { size: "shared-cpu-1x", ttl: ttlOf(0) };
-  await door.create("instances", { kind: "Instance", name, spec });
+  await makeSure(door, "instances", { kind: "Instance", name, spec: { size: "shared-cpu-1x", ttl: ttlOf(0) } });
   for (let turn = 1; !door.closing; turn += 1) {
     const known = door.ledger.known("instances", name);
     if (known) await door.edit("instances", name, { ttl: ttlOf(turn) }, { ...known.spec, ttl: ttlOf(turn) });
@@ -99,7 +98,7 @@ async function startRuns({ door, random, marks }: Client, staying: string): Prom
   const instances = [{ box: { ref: staying } }, { box: {} }];
   for (const [index, instance] of instances.entries()) {
     const spec = { instances: instance, steps: stepsOf(marks) };
-    await door.create("workflows", { kind: "Workflow", name: `work-${staying}-${index}`, spec });
+    await makeSure(door, "workflows", { kind: "Workflow", name: `work-${staying}-${index}`, spec });
   }
   for (let turn = 1; !door.closing; turn += 1) {
     const workflowRef = { name: `work-${staying}-${random.next() < 0.15 ? 1 : 0}` };
@@ -110,6 +109,11 @@ async function startRuns({ door, random, marks }: Client, staying: string): Prom
     if (run && chance < 0.1) await door.edit("workflowruns", name, { cancel: true }, { ...run.spec, cancel: true });
     if (run && chance > 0.9) await door.remove("workflowruns", name);
   }
+}
+
+/** Also when a server dies over it: others build on it. */
+async function makeSure(door: Door, plural: string, manifest: Parameters<Door["create"]>[1]): Promise<void> {
+  while (!(await door.create(plural, manifest)) && !door.closing);
 }
 
 function stepsOf(marks: Marks) {

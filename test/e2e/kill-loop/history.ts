@@ -1,6 +1,7 @@
 // The database as the last server left it, read without it: what was really written, in which order.
 import SqliteDatabase from "better-sqlite3";
 import { stableStringify } from "../../../controller/kernel/json.ts";
+import { qualifiedResource } from "../../../crds/resource.ts";
 import type { Acknowledged } from "./ledger.ts";
 import type { Watcher } from "./watcher.ts";
 
@@ -81,7 +82,8 @@ function unlikeHistory(
 
 /** A list stands for what was compacted, and for nothing else. */
 function unlikeWatched(watcher: Watcher, rows: readonly Row[], compacted: number): readonly string[] {
-  const { plural, revisions, gaps: listed } = watcher;
+  const { revisions, gaps: listed } = watcher;
+  const { plural } = watcher.kind;
   const [begin, ...later] = listed;
   const problems = later
     .filter(({ from }) => from >= compacted)
@@ -90,7 +92,10 @@ function unlikeWatched(watcher: Watcher, rows: readonly Row[], compacted: number
   const within = (revision: number) => listed.some(({ from, to }) => from < revision && revision <= to);
   const missed = rows.filter(
     ({ revision, kind }) =>
-      kind === `${plural}.fly.lightfast.ai` && revision > (begin?.to ?? 0) && !seen.has(revision) && !within(revision),
+      kind === qualifiedResource(watcher.kind) &&
+      revision > (begin?.to ?? 0) &&
+      !seen.has(revision) &&
+      !within(revision),
   );
   const stored = new Set(rows.map(({ revision }) => revision));
   const invented = revisions.filter((revision) => revision > compacted && !stored.has(revision));

@@ -7,11 +7,11 @@ import { join } from "node:path";
 import type { JsonObject } from "../../../controller/kernel/json.ts";
 import { type Random, seededRandom } from "../../../controller/kernel/random.ts";
 import { KINDS } from "../../../crds/kinds.ts";
-import type { WorkflowRun } from "../../../crds/workflow-run.ts";
+import { type WorkflowRun, workflowRunKind } from "../../../crds/workflow-run.ts";
 import { startEmulator, type TestEmulator } from "../emulator.ts";
 import { type Program, until } from "../program.ts";
 import { startServer, type TestServer } from "../server.ts";
-import { load } from "./clients.ts";
+import { load, STAYING } from "./clients.ts";
 import { NAMESPACED, openDoor } from "./door.ts";
 import { historyProblems } from "./history.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
@@ -54,6 +54,8 @@ export interface KillLoopResult {
 
 /** A server is to be ready within this time after any death; Fly's limits may make it wait at its start. */
 export const READY_WITHIN_MS = 15_000;
+/** Two machines, with Fly's limit of one create a second and four others that are asked for as well. */
+const FIRST_READY_MS = 30_000;
 const LOOK_MS = 500;
 const AT_REST_MS = 2500;
 const PROBLEMS_SHOWN = 50;
@@ -76,7 +78,7 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopResult
   const marks = await openMarks();
   const problems: string[] = [];
   const ledger = createLedger(() => performance.now());
-  const watchers = KINDS.filter(({ group }) => group !== "").map(({ plural }) => watchKind(plural, () => server.url));
+  const watchers = KINDS.map((kind) => watchKind(kind, () => server.url));
   const over = new AbortController();
   const world: World = { emulator, server, marks, ledger, watchers, problems, lives: [server.process], over };
   try {
@@ -102,6 +104,7 @@ async function run(world: World, options: KillLoopOptions): Promise<KillLoopResu
   });
   const loading = load({ door, marks, randomOf: (client) => seededRandom(options.seed * 1000 + client) });
   loading.catch(() => undefined); // whoever waits for it is told
+  await until("machines are ready to be worked on", () => areReady(server, STAYING), FIRST_READY_MS);
   const starts = await blows(world, options, seededRandom(options.seed));
   stop.abort();
   await loading;
@@ -135,6 +138,11 @@ async function run(world: World, options: KillLoopOptions): Promise<KillLoopResu
   };
 }
 
+async function areReady(server: TestServer, names: readonly string[]): Promise<boolean> {
+  const { body } = await server.get<{ readonly items: readonly { name: string; status: string }[] }>("/api/instances");
+  return names.every((wanted) => body.items.some(({ name, status }) => name === wanted && status === "running"));
+}
+
 interface Starts {
   readonly listeningMs: readonly number[];
   readonly readyMs: readonly number[];
@@ -159,7 +167,7 @@ async function blows(world: World, options: KillLoopOptions, random: Random): Pr
     }
     const { ledger } = world;
     progress(`${blow} of ${kills + pauses}, ${ledger.acknowledged.length} acknowledged, ${ledger.unknown} unknown`);
-    await underLoad(random, random.next() < 0.4 ? 300 : 2500);
+    await underLoad(random, random.next() < 0.4 ? 300 : 2000);
   }
   return { listeningMs, readyMs };
 }
@@ -233,7 +241,7 @@ async function staysAtRest({ server, watchers }: World): Promise<readonly string
 }
 
 function runsEver({ watchers }: World): Iterable<WorkflowRun> {
-  const last = watchers.find(({ plural }) => plural === "workflowruns")?.last.values();
+  const last = watchers.find(({ kind }) => kind === workflowRunKind)?.last.values();
   return (last ?? []) as Iterable<WorkflowRun>; // what the watcher of runs has seen
 }
 

@@ -39,7 +39,9 @@ function unsettled(instance: Instance, live: readonly MadeMachine[]): readonly s
   if (!machine || own.length > 1) return [`${what} has ${own.length} machines`];
   if (status?.machine?.id !== machine.id) return [`${what} has ${status?.machine?.id}, and ${machine.id} is there`];
   if (status.observedGeneration !== metadata.generation) return [`${what} is not observed`];
-  if (spec.operatingMode !== "Running") return machine.phase === "started" ? [`${what} runs`] : [];
+  if (status.machine.state !== machine.phase) return [`${what} is seen ${status.machine.state}, not ${machine.phase}`];
+  if (spec.operatingMode !== "Running")
+    return ["stopped", "suspended"].includes(machine.phase) ? [] : [`${what} is ${machine.phase}`];
   const ready = findCondition(instance, "Ready");
   if (machine.phase !== "started" || ready?.status !== "True") return [`${what} is ${ready?.reason} ${ready?.message}`];
   return [];
@@ -64,7 +66,8 @@ export function attemptProblems(
   let attempts = 0;
   for (const run of runs) {
     const untouched = !run.spec.cancel && !run.metadata.deletionTimestamp;
-    if (untouched && verdictOf(run) !== "True") problems.push(`${nameOf(run)} was left alone and has not succeeded`);
+    if (untouched && verdictOf(run) !== "True")
+      problems.push(`${nameOf(run)} was left alone and is not a success: ${JSON.stringify(run.status)}`);
     for (const { name, attempts: count, state } of run.status?.steps ?? []) {
       attempts += count;
       if (untouched && count !== ATTEMPTS.get(name)) problems.push(`${nameOf(run)}: ${name} took ${count} attempts`);

@@ -1,5 +1,6 @@
 // A client that watches one kind for as long as the test lasts: cut off by every death of the server, it goes on from the
 // last revision that it has seen. What it has seen is compared with the history in the end.
+import { apiVersionOf, type KindDef } from "../../../crds/resource.ts";
 
 export interface SeenObject {
   readonly kind: string;
@@ -7,7 +8,7 @@ export interface SeenObject {
 }
 
 export interface Watcher<T extends SeenObject = SeenObject> {
-  readonly plural: string;
+  readonly kind: KindDef;
   /** In the order in which they came. */
   readonly revisions: readonly number[];
   /** The last state of each object by uid, deleted ones included. */
@@ -23,10 +24,11 @@ interface Line<T> {
   readonly object: T & { readonly code?: number; readonly message?: string };
 }
 
-const API = "/apis/fly.lightfast.ai/v1";
 const PAUSE_MS = 20;
 
-export function watchKind<T extends SeenObject>(plural: string, urlOf: () => string): Watcher<T> {
+export function watchKind<T extends SeenObject>(kind: KindDef, urlOf: () => string): Watcher<T> {
+  const { plural } = kind;
+  const path = `${kind.group === "" ? "/api" : "/apis"}/${apiVersionOf(kind)}/${plural}`;
   const stop = new AbortController();
   const revisions: number[] = [];
   const last = new Map<string, T>();
@@ -35,7 +37,7 @@ export function watchKind<T extends SeenObject>(plural: string, urlOf: () => str
   let since = 0;
 
   async function list(): Promise<void> {
-    const answer = await fetch(`${urlOf()}${API}/${plural}`, { signal: stop.signal });
+    const answer = await fetch(`${urlOf()}${path}`, { signal: stop.signal });
     if (!answer.ok) throw new Error(`list of ${plural}: ${answer.status}`);
     // The type of a list, as Kubernetes serves it.
     const { metadata } = (await answer.json()) as { metadata: { resourceVersion: string } };
@@ -59,8 +61,7 @@ export function watchKind<T extends SeenObject>(plural: string, urlOf: () => str
 
   /** Ends with the connection; a line that was cut off is not seen. */
   async function follow(): Promise<void> {
-    const path = `${API}/${plural}?watch=true&resourceVersion=${since}`;
-    const answer = await fetch(`${urlOf()}${path}`, { signal: stop.signal });
+    const answer = await fetch(`${urlOf()}${path}?watch=true&resourceVersion=${since}`, { signal: stop.signal });
     if (!answer.ok || !answer.body) throw new Error(`watch of ${plural}: ${answer.status}`);
     let rest = "";
     const decoder = new TextDecoder();
@@ -87,7 +88,7 @@ export function watchKind<T extends SeenObject>(plural: string, urlOf: () => str
 
   const running = run();
   return {
-    plural,
+    kind,
     revisions,
     last,
     gaps,
