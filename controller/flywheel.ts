@@ -1,6 +1,6 @@
 // Puts the parts together: one process with a store, an API, and controllers that make Fly agree with it. Everything is
 // opened here in order and closed in the opposite one.
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import { createApi } from "../api/app.ts";
@@ -15,6 +15,7 @@ import type { Emulator } from "./emulator/emulator.ts";
 import { readIdentity } from "./identity.ts";
 import type { Clock } from "./kernel/clock.ts";
 import { messageOf } from "./kernel/errors.ts";
+import { makeFolder } from "./kernel/folder.ts";
 import type { Log } from "./kernel/log.ts";
 import type { Random } from "./kernel/random.ts";
 import { SHUTDOWN_MS, START_ATTEMPTS, START_RETRY_MS } from "./limits.ts";
@@ -177,7 +178,7 @@ async function stopLocalFly(emulator: Emulator, { keepMachines = true, notice }:
 
 function makeDataDir(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path);
   } catch (cause) {
     throw new ConfigError(`DATA_DIR=${path}: cannot be made: ${messageOf(cause)}`, { cause });
   }

@@ -1,10 +1,11 @@
 // The emulator as a server on loopback: the API over a cloud whose machines are processes on this computer.
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createAdaptorServer, type ServerType } from "@hono/node-server";
 import type { Clock } from "../kernel/clock.ts";
+import { makeFolder } from "../kernel/folder.ts";
 import { type Log, silentLog } from "../kernel/log.ts";
 import type { Random } from "../kernel/random.ts";
 import { emulatorApi } from "./api.ts";
@@ -48,7 +49,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const mortal = options.stateDir === undefined;
   const sandbox = await chooseSandbox(options.sandbox ?? "auto", mortal, log);
   const stateDir = resolve(options.stateDir ?? (await mkdtemp(join(tmpdir(), "flywheel-emulator-"))));
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  makeFolder(stateDir);
   const unlock = await lockState(stateDir);
   const release = mortal ? watch(stateDir) : undefined;
   const cloud = new Cloud({

@@ -1,6 +1,7 @@
 // One emulator owns a state directory. The lock names its process; a lock whose process is gone is taken over.
-import { mkdir, open, readFile, rm } from "node:fs/promises";
+import { open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../kernel/folder.ts";
 
 export class StateLockError extends Error {
   override readonly name = "StateLockError";
@@ -8,7 +9,7 @@ export class StateLockError extends Error {
 
 /** Returns what releases it. */
 export async function lockState(directory: string): Promise<() => Promise<void>> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  makeFolder(directory);
   const path = join(directory, "emulator.lock");
   const own = `${process.pid} ${await startOf(process.pid)}`;
   for (let attempt = 0; attempt < 2; attempt++) {

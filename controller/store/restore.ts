@@ -9,6 +9,7 @@ import type { Compilable } from "kysely";
 import { z } from "zod";
 import { timestamp } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
+import { makeFolder } from "../kernel/folder.ts";
 import { jsonEqual } from "../kernel/json.ts";
 import { silentLog } from "../kernel/log.ts";
 import { type BackupManifest, backupManifest, inspect } from "./backup-manifest.ts";

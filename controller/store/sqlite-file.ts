@@ -1,10 +1,11 @@
 // Opens the file for this process alone. The lock is SQLite's own, held from here to the close and let go by the
 // operating system when the process dies; the note beside it only lets a refused process say who holds it.
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import SqliteDatabase, { type Database } from "better-sqlite3";
 import { messageOf } from "../kernel/errors.ts";
+import { makeFolder } from "../kernel/folder.ts";
 import { DATABASE_LOCK_WAIT_MS, WAL_CHECKPOINT_PAGES } from "../limits.ts";
 import { RefusedDatabaseError } from "./errors.ts";
 
@@ -45,7 +46,7 @@ export function openFile(file: string): SqliteFile {
 
 /** Objects may hold what only their owner should read. SQLite gives its journal the mode of the file. */
 function makePrivate(file: string): void {
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   closeSync(openSync(file, "a", 0o600));
 }
 

@@ -6,7 +6,6 @@ import {
   closeSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   rmSync,
@@ -15,6 +14,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import ssh2 from "ssh2";
+import { makeFolder } from "../kernel/folder.ts";
 import { ed25519KeyPair } from "./ed25519-key.ts";
 
 const MASTER_BYTES = 32;
@@ -65,7 +65,7 @@ function readOrMake(path: string, make: () => string): string {
   } catch (error) {
     if (!hasCode(error, "ENOENT")) throw error;
   }
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path));
   const draft = `${path}.${process.pid}.${randomBytes(4).toString("hex")}`;
   try {
     writeDurably(draft, make());

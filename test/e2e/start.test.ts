@@ -47,6 +47,7 @@ describe("what keeps a server from starting", () => {
     const file = join(folder, "file");
     writeFileSync(file, "");
     expect(await reasonOf({ DATA_DIR: join(file, "data") })).toMatch(/DATA_DIR=\S+: cannot be made: ENOTDIR/);
+    expect(await reasonOf({ DATA_DIR: "/proc/flywheel" })).toMatch(/DATA_DIR=\S+: cannot be made: \w+/);
   });
 
   test("a token that Fly does not accept, and a Fly that does not answer", async () => {
