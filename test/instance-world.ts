@@ -21,6 +21,7 @@ import { createOrphanWatch } from "../controller/reconcilers/orphans.ts";
 import { createController } from "../controller/runtime/controller.ts";
 import { createEvents } from "../controller/runtime/events.ts";
 import { openSqlite, type SqliteDatabase } from "../controller/store/sqlite.ts";
+import type { Store } from "../controller/store/store.ts";
 import type { Reach } from "../controller/transports/transport.ts";
 import { type Event, eventKind } from "../crds/event.ts";
 import { type Instance, instanceKind } from "../crds/instance.ts";
@@ -32,6 +33,7 @@ import { type VirtualClock, virtualClock } from "./virtual-clock.ts";
 const APP = "workers";
 const TOKEN = "token";
 const BASE = "http://127.0.0.1:4280";
+const DEFAULTS = { region: "iad", image: "ubuntu:22.04", size: "shared-cpu-1x", memoryMb: 256 };
 
 export interface InstanceWorldOptions {
   /** Where the database is, for a test that puts another one there; in memory when absent. */
@@ -72,12 +74,7 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
 
   async function openDatabase() {
     const opened = await openSqlite({ file: options.file ?? ":memory:", clock, random });
-    const door = createAdmission({
-      store: opened.store,
-      kinds: KINDS,
-      random,
-      defaults: { region: "iad", image: "ubuntu:22.04", size: "shared-cpu-1x", memoryMb: 256 },
-    });
+    const door = createAdmission({ store: opened.store, kinds: KINDS, random, defaults: DEFAULTS });
     await ensureDefaultNamespace(door);
     return { database: opened, admission: door };
   }
@@ -87,6 +84,8 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
     const clock = ours;
     const life = lifetime();
     const log = silentLog;
+    const store = writesUntil(life.signal, database.store);
+    const admission = createAdmission({ store, kinds: KINDS, random, defaults: DEFAULTS });
     const machines = flyMachines({ http: diesWith(life.signal, http), baseUrl: BASE, token: TOKEN, clock, random });
     const events = createEvents({ admission, clock, log });
     const orphans = { store: database.store, machines, events, clock, log, app: APP };
@@ -101,7 +100,7 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
       ...(options.orphanPolicy && { swept: createOrphanWatch({ ...orphans, policy: options.orphanPolicy }) }),
     });
     const reconciler = createInstanceReconciler({
-      store: database.store,
+      store,
       admission,
       machines,
       fleet,
@@ -113,7 +112,7 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
       keysOf: () => KEYS,
     });
     const controller = createController({
-      store: database.store,
+      store,
       clock,
       random,
       log,
@@ -201,9 +200,21 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
 export type TestWorld = Awaited<ReturnType<typeof instanceWorld>>;
 export type { MemoryGuests, SqliteDatabase, VirtualClock };
 
+const never = new Promise<never>(() => undefined);
+
+/** A process that was killed writes nothing on its way out. */
+function writesUntil(life: AbortSignal, store: Store): Store {
+  return {
+    ...store,
+    create: (...args) => (life.aborted ? never : store.create(...args)),
+    update: (...args) => (life.aborted ? never : store.update(...args)),
+    updateStatus: (...args) => (life.aborted ? never : store.updateStatus(...args)),
+    delete: (...args) => (life.aborted ? never : store.delete(...args)),
+  };
+}
+
 /** Of calls that are out when the process dies, nobody hears again. */
 function diesWith(life: AbortSignal, http: Http): Http {
-  const never = new Promise<never>(() => undefined);
   return {
     async send(request, signal) {
       if (life.aborted) return never;

@@ -42,6 +42,8 @@ export interface Call {
   readonly body?: unknown;
   readonly what: string;
   readonly timeoutMs?: number;
+  /** Awaited between the budget's leave and the request; what it throws is thrown as it is. */
+  readonly beforeSend?: (() => Promise<void>) | undefined;
   /** 1 for a GET that must not be repeated. */
   readonly attempts?: number;
 }
@@ -90,6 +92,7 @@ export function caller(options: CallerOptions): Caller {
 
   async function once<T>(request: Call, parse: Parse<T>, signal: AbortSignal): Promise<Answer<T>> {
     await allowance(request, signal);
+    await request.beforeSend?.();
     const attempt: Attempt = { what: request.what, mutates: request.method !== "GET" };
     const answer = await exchange(request, attempt, signal);
     if (answer.status < 200 || answer.status > 299) {

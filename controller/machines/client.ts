@@ -51,7 +51,7 @@ export function flyMachines(options: FlyMachinesOptions): Machines {
       };
       const where = path`/apps/${app}/machines`;
       const answer = await call(
-        { action: "create", limitedBy: app, method: "POST", path: where, what, body },
+        { action: "create", limitedBy: app, method: "POST", path: where, what, body, beforeSend: request.beforeSend },
         parseMachine,
         signal,
       );

@@ -8,6 +8,8 @@ export interface CreateMachine {
   readonly config: MachineConfig;
   /** Create it stopped. */
   readonly skipLaunch?: boolean;
+  /** Awaited when the rate budget lets the call go, before it is sent: for what must be durable then and not sooner. Its errors come as they are, and nothing is sent. */
+  readonly beforeSend?: () => Promise<void>;
 }
 
 export interface UpdateMachine {

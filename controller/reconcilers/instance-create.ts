@@ -53,15 +53,20 @@ export function createMachine(world: InstanceWorld): Create {
     const current = await store.get(instanceKind, keyOf(instance));
     if (current?.metadata.resourceVersion !== instance.metadata.resourceVersion)
       return { status: instance.status ?? {}, requeueAfterMs: SUPERSEDED_MS };
-    if (fleet.breaker.open) return waiting(instance, "BreakerOpen", breakerMessage(world), BREAKER_RETRY_MS);
-    const requestedAt = timestamp(clock.now());
     const { retryAt: _done, createdAt: _former, ...rest } = next;
-    const intent: Provisioning = { ...rest, requestedAt };
-    const intended = await commit(creating(instance, intent, clock.now()));
+    let [intended, intent]: [Instance, Provisioning] = [instance, rest];
+    /** Not before the budget lets the call go: a crash leaves in doubt only calls that may have been sent. */
+    const beforeSend = async () => {
+      if (fleet.breaker.open) throw new BreakerOpened();
+      intent = { ...rest, requestedAt: timestamp(clock.now()) };
+      intended = await commit(creating(instance, intent, clock.now()));
+    };
     try {
-      const machine = await machines.create(app, requestFor(intended, intent), signal);
+      const machine = await machines.create(app, { ...requestFor(instance, rest), beforeSend }, signal);
       return await made(intended, intent, machine);
     } catch (error) {
+      if (error instanceof BreakerOpened)
+        return waiting(instance, "BreakerOpen", breakerMessage(world), BREAKER_RETRY_MS);
       if (!(error instanceof MachinesError)) throw error;
       return failed(intended, intent, error, signal);
     }
@@ -184,6 +189,11 @@ export function createMachine(world: InstanceWorld): Create {
       requeueAfterMs,
     };
   }
+}
+
+/** While a create waited for its turn. */
+class BreakerOpened extends Error {
+  override readonly name = "BreakerOpened";
 }
 
 /** What the next create call is about. A machine that was there and is gone burns its incarnation. */

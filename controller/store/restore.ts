@@ -1,7 +1,7 @@
 // Puts a backup back where no server runs. Everything is read and judged on a copy beside the place it is meant for, and
 // takes that place by a rename: until then nothing that is there has been touched. A restored database goes on above any
 // revision that its former self can have given out, so nobody who remembers one mistakes the past for news.
-import { closeSync, copyFileSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { chmod } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import SqliteDatabase, { type Database } from "better-sqlite3";
@@ -88,7 +88,7 @@ function lockFormer(file: string, replace: boolean): SqliteFile | undefined {
 
 function copyBackup(from: string, copy: string): void {
   try {
-    mkdirSync(dirname(copy), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(copy));
     copyFileSync(from, copy);
   } catch (cause) {
     throw new RefusedDatabaseError(`cannot copy ${from} to ${dirname(copy)}`, { cause });

@@ -25,6 +25,30 @@ test("hundreds that wait to be made keep no other instance waiting", async () =>
   expect(countOf(/^POST \/machines$/)).toBeGreaterThan(20);
 });
 
+test("a crash in a burst of creates puts in doubt only the calls that were sent", async () => {
+  world = await instanceWorld();
+  const names = Array.from({ length: 8 }, (_, index) => `box-${index}`);
+  for (const name of names) await world.apply(name);
+  await world.clock.advance(1500);
+  expect(countOf(/^POST \/machines$/), "Fly's limit is a burst of three, then one a second").toBe(4);
+  await world.restart();
+  for (const name of names) await world.until(name, "Ready", 15_000);
+  expect(world.live()).toHaveLength(8);
+});
+
+test("a create whose turn comes when its instance has changed is not sent for what that was", async () => {
+  world = await instanceWorld();
+  for (let index = 0; index < 8; index += 1) await world.apply(`box-${index}`);
+  await world.clock.advance(1500);
+  await world.edit("box-7", { env: { MODE: "new" } });
+  await world.remove("box-6");
+  await world.until("box-7", "Ready", 20_000);
+  await world.gone("box-6", 20_000);
+  expect(world.live()).toHaveLength(7);
+  expect(world.live().filter(({ config }) => config.env?.MODE === "new")).toHaveLength(1);
+  expect(countOf(/^POST \/machines$/)).toBe(7);
+});
+
 test("a failure that repeats is one Event, though Fly names each of its requests", async () => {
   let requests = 0;
   world = await instanceWorld({
