@@ -62,9 +62,12 @@ export async function withTimeout<T>(
     return await work(limit.signal);
   } finally {
     parent?.removeEventListener("abort", onParent);
-    finished.abort();
+    finished.abort(FINISHED);
   }
 }
+
+/** Given as a reason it spares the error with its stack that an abort without one makes, for every call. */
+const FINISHED = "finished";
 
 export class TimeoutError extends Error {
   override readonly name = "TimeoutError";

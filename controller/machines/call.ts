@@ -1,9 +1,10 @@
 // One call to the Machines API: within the budget, bounded in time, answered with parsed data or with a MachinesError
 // that says what was attempted. Only a GET is ever sent twice.
-
+import { createHash } from "node:crypto";
 import { backoffMs } from "../kernel/backoff.ts";
 import { type Clock, withTimeout } from "../kernel/clock.ts";
 import type { Http, HttpRequest, HttpResponse } from "../kernel/http.ts";
+import { isJsonObject } from "../kernel/json.ts";
 import { type Log, silentLog } from "../kernel/log.ts";
 import { jitter, type Random } from "../kernel/random.ts";
 import { FLY_CALL_TIMEOUT_MS, FLY_GET_ATTEMPTS, FLY_GET_BACKOFF_MS } from "../limits.ts";
@@ -63,7 +64,24 @@ export const nothing: Parse<undefined> = () => undefined;
 
 /** In Fly's JSON null and absent mean the same; `parse` sees only absent. */
 export function json<T>(parse: (value: unknown) => T): Parse<T> {
-  return (body) => parse(withoutNulls(JSON.parse(body)));
+  return (body) => {
+    const value: unknown = JSON.parse(body);
+    dropNulls(value);
+    return parse(value ?? undefined);
+  };
+}
+
+/**
+ * For an answer that is asked for over and over and is mostly the same again: then it is not parsed again either. What
+ * is kept is the last value, and a digest of its text rather than the text, which has megabytes.
+ */
+export function unlessSame<T>(parse: Parse<T>): Parse<T> {
+  let last: { readonly digest: string; readonly value: T } | undefined;
+  return (body) => {
+    const digest = createHash("sha256").update(body).digest("base64");
+    if (last?.digest !== digest) last = { digest, value: parse(body) };
+    return last.value;
+  };
 }
 
 export function path(strings: TemplateStringsArray, ...parts: readonly string[]): string {
@@ -154,9 +172,12 @@ export function caller(options: CallerOptions): Caller {
   }
 }
 
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
-  if (typeof value !== "object" || value === null) return value ?? undefined;
-  const members = Object.entries(value).filter(([, member]) => member !== null);
-  return Object.fromEntries(members.map(([key, member]) => [key, withoutNulls(member)]));
+/** In place: nobody else has what was just parsed. An item of a list that is null stays, to keep the others' places. */
+function dropNulls(value: unknown): void {
+  if (Array.isArray(value)) for (const item of value) dropNulls(item);
+  else if (isJsonObject(value))
+    for (const [key, member] of Object.entries(value)) {
+      if (member === null) Reflect.deleteProperty(value, key);
+      else dropNulls(member);
+    }
 }

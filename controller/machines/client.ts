@@ -5,7 +5,17 @@ import { silentLog } from "../kernel/log.ts";
 import { FLY_LIST_MAX_PAGES, FLY_WAIT_MAX_MS, FLY_WAIT_SLACK_MS } from "../limits.ts";
 import { ensureApp } from "./apps.ts";
 import type { Action } from "./budget.ts";
-import { type Call, type Caller, type CallerOptions, caller, json, nothing, path } from "./call.ts";
+import {
+  type Call,
+  type Caller,
+  type CallerOptions,
+  caller,
+  json,
+  nothing,
+  type Parse,
+  path,
+  unlessSame,
+} from "./call.ts";
 import { type ExecResult, type ListMachines, type Machines, MachinesError, type WaitState } from "./machines.ts";
 import { patchMetadata } from "./metadata.ts";
 import { type Machine, machine } from "./wire.ts";
@@ -18,6 +28,16 @@ export interface FlyMachinesOptions extends CallerOptions {
 export function flyMachines(options: FlyMachinesOptions): Machines {
   const call = caller(options);
   const log = options.log ?? silentLog;
+  const parsePage = json((rows) =>
+    parseList(rows, (problem) => log.warn({ problem }, "a machine in the list cannot be read and is left out")),
+  );
+  /** What is listed every few seconds, and for hours the same. */
+  const parseSweep = unlessSame(parsePage);
+
+  /** For the first page of a list, and for those after it. */
+  function parsers({ includeDeleted, metadata }: ListMachines): readonly [Parse<Machine[]>, Parse<Machine[]>] {
+    return [includeDeleted || metadata ? parsePage : parseSweep, parsePage];
+  }
 
   /** A call that acts on one machine and whose status says it all. */
   const act = async (action: Action, app: string, id: string, signal: AbortSignal, body?: unknown): Promise<void> => {
@@ -29,10 +49,7 @@ export function flyMachines(options: FlyMachinesOptions): Machines {
   return {
     ensureApp: (app, organization, signal) => ensureApp(call, options.clock, app, organization, signal),
 
-    list: (app, filter, signal) =>
-      list(call, app, filter, options.listPageSize, signal, (problem) =>
-        log.warn({ app, problem }, "a machine in the list cannot be read and is left out"),
-      ),
+    list: (app, filter, signal) => list(call, app, filter, options.listPageSize, parsers(filter), signal),
 
     async get(app, id, signal) {
       const what = `get machine ${id} in app "${app}"`;
@@ -99,8 +116,8 @@ async function list(
   app: string,
   filter: ListMachines,
   pageSize: number | undefined,
+  [parseFirst, parseNext]: readonly [Parse<Machine[]>, Parse<Machine[]>],
   signal: AbortSignal,
-  unreadable: (problem: string) => void,
 ): Promise<readonly Machine[]> {
   const what = `list machines in app "${app}"`;
   const where = path`/apps/${app}/machines`;
@@ -111,7 +128,7 @@ async function list(
   let cursor: string | undefined;
   for (let page = 0; page < FLY_LIST_MAX_PAGES; page += 1) {
     const query: Call["query"] = cursor === undefined ? fixed : [...fixed, ["cursor", cursor]];
-    const parse = json((rows) => parseList(rows, unreadable));
+    const parse = cursor === undefined ? parseFirst : parseNext;
     const request: Call = { action: "list", limitedBy: app, method: "GET", path: where, query, what };
     const { value, headers } = await call(request, parse, signal);
     for (const each of value) found.set(each.id, each);

@@ -1,6 +1,6 @@
 // What is remembered of machines between reads: how each looked last, whether that still counts, and how it ended. A read
 // from before our own change is ignored, `destroyed` is final, and what nobody asks about any more is let go.
-import { jsonHash } from "../kernel/json.ts";
+import { jsonEqual } from "../kernel/json.ts";
 import { CREATE_SETTLE_MS } from "../limits.ts";
 import { type Machine, OWNER } from "../machines/wire.ts";
 
@@ -28,7 +28,6 @@ export interface MachineMemory {
 
 interface Remembered {
   machine: Machine | undefined;
-  fingerprint: string | undefined;
   uid: string | undefined;
   stale: boolean;
   /** `absent` was believed after reads that said 404, and a machine that shows up again is believed too. */
@@ -51,7 +50,6 @@ export function createMachineMemory(): MachineMemory {
   function entryOf(id: string, nowMs: number): Remembered {
     const entry = machines.get(id) ?? {
       machine: undefined,
-      fingerprint: undefined,
       uid: undefined,
       stale: false,
       end: undefined,
@@ -76,7 +74,7 @@ export function createMachineMemory(): MachineMemory {
   function end(id: string, how: NonNullable<Remembered["end"]>, nowMs: number): void {
     const entry = entryOf(id, nowMs);
     index(id, entry, undefined);
-    Object.assign(entry, { machine: undefined, fingerprint: undefined, absence: undefined, end: how });
+    Object.assign(entry, { machine: undefined, absence: undefined, end: how });
   }
 
   return {
@@ -88,9 +86,8 @@ export function createMachineMemory(): MachineMemory {
         end(id, "destroyed", begunMs);
         return true;
       }
-      const fingerprint = fingerprintOf(machine);
-      const news = entry.fingerprint !== fingerprint;
-      Object.assign(entry, { machine, fingerprint, stale: false, end: undefined, absence: undefined });
+      const news = entry.machine === undefined || !looksSame(entry.machine, machine);
+      Object.assign(entry, { machine, stale: false, end: undefined, absence: undefined });
       index(id, entry, ownerOf(machine));
       return news;
     },
@@ -137,8 +134,10 @@ export function createMachineMemory(): MachineMemory {
 }
 
 /** What makes a machine look different; times and events do not. */
-function fingerprintOf({ state, instance_id, private_ip, region, host_status, config }: Machine): string {
-  return jsonHash({ state, instance_id, private_ip, region, host_status, config });
+const LOOKS = ["state", "instance_id", "private_ip", "region", "host_status", "config"] as const;
+
+function looksSame(before: Machine, now: Machine): boolean {
+  return before === now || LOOKS.every((member) => jsonEqual(before[member], now[member]));
 }
 
 /** Also of a machine whose host cannot be reached: its configuration is missing then, and this part of it is not. */

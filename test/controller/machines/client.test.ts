@@ -93,6 +93,18 @@ describe("the list", () => {
     ]);
   });
 
+  test("that is the same text again is the same machines, not parsed again", async () => {
+    const same = { body: `[${machineBody({ id: "a", private_ip: null })}]` };
+    const changed = { body: `[${machineBody({ id: "a", state: "stopped" })}]` };
+    const { machines } = setUp([same, same, changed]);
+    const first = await machines.list("shop", {}, never);
+    expect(first).toMatchObject([{ id: "a", state: "started" }]);
+    expect(first[0]).not.toHaveProperty("private_ip");
+    const second = await machines.list("shop", {}, never);
+    expect(second[0]).toBe(first[0]);
+    expect(await machines.list("shop", {}, never)).toMatchObject([{ state: "stopped" }]);
+  });
+
   test("does not follow a cursor that goes in circles", async () => {
     const { clock, machines, http } = setUp([{ body: "[]", headers: { "fly-next-cursor": "c1" } }]);
     expect(await failureOf(clock, machines.list("shop", {}, never))).toMatchObject({ class: "down" });
