@@ -3,7 +3,7 @@
 import { heal } from "./blows.ts";
 import { CALM, STORM } from "./faults.ts";
 import { unsettled } from "./invariants.ts";
-import { firstOperations, nextOperations } from "./workload.ts";
+import { firstOperations, mendings, newMemory, nextOperations } from "./workload.ts";
 import { simWorld, type World } from "./world.ts";
 
 export interface Verdict {
@@ -55,7 +55,7 @@ async function storm(world: World, operations: number): Promise<number> {
   await clock.settle();
   for (const operation of firstOperations(random)) void world.operate(operation);
   world.ratios = STORM;
-  const memory = { boxes: new Set<string>(), runs: [] };
+  const memory = newMemory();
   let serial = 0;
   while (serial < operations && world.violations.length === 0) {
     for (const operation of nextOperations(random, serial, memory)) {
@@ -76,6 +76,7 @@ async function calm(world: World): Promise<void> {
   heal(world);
   const untilMs = world.clock.monotonic() + REST_WITHIN_MS;
   for (;;) {
+    for (const operation of mendings(world.invariants.objects.values())) void world.operate(operation);
     await world.clock.advance(REST_STEP_MS);
     world.invariants.tick();
     const left = unsettled(world.invariants.objects.values(), world.machines());
