@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import type { MachineRecord } from "../../controller/emulator/machine-record.ts";
 import { createInvariants, DOUBLE_MAX_MS, type HistoryRow, type Invariants, SECRET, unsettled } from "./invariants.ts";
+import { BUSY_MIN_MS, OVERDUE_MAX_MS } from "./promises.ts";
 
 const UID = "0b7c1f1e-8c1d-4c53-9a0e-6f2f0a8c1d11";
 
@@ -16,10 +17,20 @@ function row(revision: number, kind: string, changes: object = {}, metadata: obj
   return { revision, type: "MODIFIED", kind, name: "x", body: JSON.stringify(object) };
 }
 
-function machine(id: string, phase: string): MachineRecord {
+function machine(id: string, phase: string, metadata: object = { "flywheel-uid": UID }): MachineRecord {
   const past = [{ phase: "started", at: 0 }];
   // the members that are looked at
-  return { id, phase, past, since: 60_000, config: { metadata: { "flywheel-uid": UID } } } as unknown as MachineRecord;
+  return { id, phase, past, since: 60_000, config: { metadata } } as unknown as MachineRecord;
+}
+
+/** A run that a trigger has made. */
+function triggered(revision: number, type: HistoryRow["type"]): HistoryRow {
+  const ownerReferences = [{ kind: "Workflow", name: "w", uid: "w-uid" }];
+  const labels = { "fly.lightfast.ai/workflow": "w" };
+  return {
+    ...row(revision, "WorkflowRun", {}, { name: "w-1-abcd", uid: `r${revision}`, ownerReferences, labels }),
+    type,
+  };
 }
 
 const attempt = (step: string) => ({ key: { run: UID, step, attempt: 1 }, machineId: "m1" });
@@ -94,6 +105,60 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    violates: "trigger: run w-1-abcd was made a second time",
+    by: ({ committed }) => [triggered(1, "ADDED"), triggered(2, "DELETED"), triggered(3, "ADDED")].forEach(committed),
+  },
+  {
+    violates: "acknowledged: x at revision 7 is not in the history",
+    by: ({ acknowledged }) => acknowledged(row(7, "Instance").body),
+  },
+  {
+    violates: "acknowledged: x at revision 1 is not in the history",
+    by: ({ committed, acknowledged }) => {
+      committed(row(1, "Instance"));
+      acknowledged(row(1, "Instance", {}, { uid: "another" }).body);
+    },
+  },
+  {
+    violates: "orphan: DELETE destroy m1",
+    by: ({ machineChanged, answered }) => {
+      [machine("m1", "started"), machine("m1", "started", {})].forEach(machineChanged);
+      answered("DELETE destroy m1", 200);
+    },
+  },
+  {
+    violates: "L4 machine m1 of x was put to rest under",
+    by: ({ committed, machineChanged, began, answered }, pass) => {
+      const run = { status: { definition, steps: steps("Running") } };
+      committed(row(1, "WorkflowRun", run, { uid: "run" }));
+      committed(row(2, "Instance", { spec: { operatingMode: "Running" }, status: { observedGeneration: 1 } }));
+      machineChanged(machine("m1", "started"));
+      began({ key: { run: "run", step: "s0", attempt: 1 }, machineId: "m1" });
+      pass(BUSY_MIN_MS + 1);
+      answered("POST suspend m1", 200);
+    },
+  },
+  {
+    violates: "ttl: instance x should be gone",
+    by: ({ committed, healed, tick }, pass) => {
+      committed(row(1, "Instance", { spec: { ttl: "1m" } }, { creationTimestamp: new Date(0).toISOString() }));
+      healed();
+      pass(OVERDUE_MAX_MS + 120_000);
+      tick();
+    },
+  },
+  {
+    violates: "L4 instance x should be at rest",
+    by: ({ committed, healed, tick }, pass) => {
+      const spec = { idle: { after: "1m", action: "Stop" }, operatingMode: "Running" };
+      const metadata = { creationTimestamp: new Date(0).toISOString() };
+      committed(row(1, "Instance", { spec, status: { idle: { actsAt: new Date(60_000).toISOString() } } }, metadata));
+      healed();
+      pass(OVERDUE_MAX_MS + 120_000);
+      tick();
+    },
+  },
+  {
     violates: "S13",
     by: ({ started, answered }, pass) => {
       started();
@@ -131,6 +196,24 @@ test("what is right violates nothing", () => {
   invariants.machineChanged(machine("m2", "started"));
   pass(DOUBLE_MAX_MS + 1);
   invariants.tick();
+  expect(violations).toEqual([]);
+});
+
+test("a trigger without a run is owed one", () => {
+  const { violations, invariants } = world();
+  const spec = { triggers: [{ type: "Apply" }] };
+  invariants.committed(row(1, "Workflow", { spec }, { name: "w", uid: "w-uid" }));
+  expect(invariants.owed()).toEqual(["trigger: workflow w has no run of generation 1"]);
+  invariants.committed(triggered(2, "ADDED"));
+  expect(invariants.owed()).toEqual([]);
+  expect(violations).toEqual([]);
+});
+
+test("a machine that was let go may be spoken of again, and one of ours may be stopped", () => {
+  const { violations, invariants } = world();
+  [machine("m1", "started"), machine("m1", "started", {}), machine("m2", "started")].forEach(invariants.machineChanged);
+  invariants.answered("PATCH metadata m1", 200);
+  invariants.answered("POST stop m2", 200);
   expect(violations).toEqual([]);
 });
 

@@ -7,6 +7,7 @@ import type { Instance } from "../../crds/instance.ts";
 import { type AnyResource, findCondition } from "../../crds/resource.ts";
 import type { WorkflowRun } from "../../crds/workflow-run.ts";
 import type { BegunJob } from "./jobs-on-machines.ts";
+import { createPromises, type Promises } from "./promises.ts";
 
 export interface HistoryRow {
   readonly revision: number;
@@ -20,6 +21,8 @@ export interface HistoryRow {
 
 export interface InvariantOptions {
   nowMs(): number;
+  /** As the process reads it; nowMs where it makes no difference. */
+  wallMs?(): number;
   /** The first violation ends the simulation. */
   violated(what: string): void;
 }
@@ -42,7 +45,7 @@ interface Shown {
   readonly specText: string;
 }
 
-export interface Invariants {
+export interface Invariants extends Pick<Promises, "acknowledged" | "healed" | "owed"> {
   committed(row: HistoryRow): void;
   machineChanged(record: MachineRecord): void;
   /** Fly took a call of ours to destroy it. */
@@ -60,8 +63,9 @@ export interface Invariants {
   tick(): void;
 }
 
-export function createInvariants({ nowMs, violated }: InvariantOptions): Invariants {
+export function createInvariants({ nowMs, wallMs = nowMs, violated }: InvariantOptions): Invariants {
   const objects = new Map<string, AnyResource>();
+  const promises = createPromises({ nowMs, wallMs, violated, objects });
   const shown = new Map<string, Shown>();
   const machines = new Map<string, { readonly uid: string; readonly live: boolean }>();
   const doubledSince = new Map<string, number>();
@@ -82,6 +86,7 @@ export function createInvariants({ nowMs, violated }: InvariantOptions): Invaria
     const specText = JSON.stringify(object.spec) ?? "";
     const before = shown.get(uid);
     if (before) transition(row, before, object, specText);
+    promises.committed(row, object);
     if ((object.status?.observedGeneration ?? 0) > generation)
       violated(`S9 ${row.kind} ${row.name} observed the future`);
     if (row.type === "DELETED") {
@@ -139,6 +144,7 @@ export function createInvariants({ nowMs, violated }: InvariantOptions): Invaria
   }
 
   function machineChanged(record: MachineRecord): void {
+    promises.machineChanged(record);
     const uid = record.config.metadata?.[OWNER.uid] ?? "";
     const live = record.phase !== "destroyed" && record.phase !== "destroying";
     machines.set(record.id, { uid, live });
@@ -164,12 +170,14 @@ export function createInvariants({ nowMs, violated }: InvariantOptions): Invaria
     for (const [uid, sinceMs] of doubledSince) {
       if (nowMs() - sinceMs > DOUBLE_MAX_MS) violated(`S1 two machines of ${uid} live since ${sinceMs} ms`);
     }
+    promises.tick();
   }
 
   function began({ key, machineId }: BegunJob): void {
     const id = `${key.run}/${key.step}/${key.attempt}`;
     if (begun.has(id)) violated(`S4 attempt ${id} began a second time, on ${machineId}`);
     begun.add(id);
+    promises.began({ key, machineId });
     const owner = objects.get(key.run);
     if (owner?.kind === "Execution") return;
     if (!owner) {
@@ -194,10 +202,16 @@ export function createInvariants({ nowMs, violated }: InvariantOptions): Invaria
     destroyed,
     began,
     tick,
-    exited({ key }, exitCode) {
+    exited(job, exitCode) {
+      const { key } = job;
+      promises.exited(job);
       if (exitCode === 0) succeeded.add(`${key.run}/${key.step}`);
     },
+    acknowledged: promises.acknowledged,
+    healed: promises.healed,
+    owed: promises.owed,
     answered(action, status) {
+      promises.answered(action, status);
       if (!action.startsWith("GET") && status < 300) mutations += 1;
       if (status === 429 && nowMs() - startedMs > AFTER_START_MS) violated(`S13 Fly had to answer 429 to ${action}`);
     },

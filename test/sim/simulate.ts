@@ -74,6 +74,7 @@ async function calm(world: World): Promise<void> {
   world.trace.add("calm");
   world.ratios = CALM;
   heal(world);
+  world.invariants.healed();
   const untilMs = world.clock.monotonic() + REST_WITHIN_MS;
   for (;;) {
     for (const operation of mendings(world.invariants.objects.values())) void world.operate(operation);
@@ -91,7 +92,7 @@ async function calm(world: World): Promise<void> {
 async function rest(world: World): Promise<void> {
   world.trace.add("rest");
   await world.clock.advance(REST_SETTLE_MS);
-  world.violations.push(...world.behind());
+  world.violations.push(...world.behind(), ...world.invariants.owed());
   const revision = world.revision();
   world.succeed(REST_RESYNC_MS);
   await world.clock.advance(REST_SETTLE_MS);

@@ -53,7 +53,8 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     violations.push(what);
     trace.add(`VIOLATION ${what}`);
   }
-  const invariants = createInvariants({ nowMs: () => clock.monotonic(), violated });
+  const wallMs = () => clock.now() + skewMs;
+  const invariants = createInvariants({ nowMs: () => clock.monotonic(), wallMs, violated });
   const watchers = createWatchers(violated);
   let ratios: Ratios = CALM;
   let skewMs = 0;
@@ -207,6 +208,7 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     const response = await process.request(method, path, body);
     trace.add(`${what} -> ${response?.status ?? "no answer"}`);
     if (response && response.status >= 500) violated(`the API answered ${response.status}: ${await response.text()}`);
+    else if (response?.ok) invariants.acknowledged(await response.text());
     return response?.status;
   }
 
