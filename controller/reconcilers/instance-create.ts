@@ -2,7 +2,7 @@
 // committed before the call, and only few calls are under way at once.
 import type { Instance, InstanceStatus } from "../../crds/instance.ts";
 import { instanceKind } from "../../crds/instance.ts";
-import { type Backoff, backoffMs } from "../kernel/backoff.ts";
+import { type Backoff, backoffMs, leftOfPauseMs } from "../kernel/backoff.ts";
 import { timestamp } from "../kernel/clock.ts";
 import { holding, semaphore } from "../kernel/semaphore.ts";
 import { CREATES_IN_FLIGHT, CREATES_IN_LINE, SHORT_LIFE_MS } from "../limits.ts";
@@ -18,9 +18,10 @@ import { ownerOf } from "./machine-memory.ts";
 type Provisioning = NonNullable<InstanceStatus["provisioning"]>;
 type Create = External<Instance, SeenMachine>["create"];
 
-const NO_ROOM: Backoff = { baseMs: 15_000, maxMs: 5 * 60_000 };
-const REFUSED: Backoff = { baseMs: 30_000, maxMs: 5 * 60_000 };
-const SHORT_LIVED: Backoff = { baseMs: 5_000, maxMs: 5 * 60_000 };
+const CREATE_BACKOFF_MAX_MS = 5 * 60_000;
+const NO_ROOM: Backoff = { baseMs: 15_000, maxMs: CREATE_BACKOFF_MAX_MS };
+const REFUSED: Backoff = { baseMs: 30_000, maxMs: CREATE_BACKOFF_MAX_MS };
+const SHORT_LIVED: Backoff = { baseMs: 5_000, maxMs: CREATE_BACKOFF_MAX_MS };
 /** The instance changed while it waited for its turn: the watch wakes it, this is for a missed event. */
 const SUPERSEDED_MS = 1000;
 const BREAKER_RETRY_MS = 5000;
@@ -34,7 +35,7 @@ export function createMachine(world: InstanceWorld): Create {
     const now = clock.now();
     if (fleet.breaker.open) return waiting(instance, "BreakerOpen", breakerMessage(world), BREAKER_RETRY_MS);
     const next = nextProvisioning(instance, now);
-    const delay = next.retryAt === undefined ? 0 : Date.parse(next.retryAt) - now;
+    const delay = next.retryAt === undefined ? 0 : leftOfPauseMs(Date.parse(next.retryAt), now, CREATE_BACKOFF_MAX_MS);
     if (delay > 0) {
       const { reason, message } = whyDelayed(instance);
       return waiting(instance, reason, message, delay, { provisioning: next, machine: undefined });

@@ -4,7 +4,7 @@
 import { durationMs } from "../../crds/duration.ts";
 import type { WorkflowStep } from "../../crds/workflow.ts";
 import type { StepStatus } from "../../crds/workflow-run.ts";
-import { backoffMs } from "../kernel/backoff.ts";
+import { backoffMs, leftOfPauseMs } from "../kernel/backoff.ts";
 import { preciseTimestamp } from "../kernel/clock.ts";
 import { INSTANCE_READY_MAX_MS, STEP_ACKNOWLEDGE_MS, STEP_BACKOFF_MAX_MS, STEP_UNREACHABLE_MAX_MS } from "../limits.ts";
 import type { StepObservation } from "../steps/step.ts";
@@ -105,7 +105,8 @@ export function planEligible(
 ): StepPlan {
   const { nowMs } = moment;
   const retryMs = status.retryAt === undefined ? 0 : Date.parse(status.retryAt);
-  if (nowMs < retryMs) return { status, dueAtMs: retryMs, waitsFor: `its next attempt at ${status.retryAt}` };
+  if (leftOfPauseMs(retryMs, nowMs, STEP_BACKOFF_MAX_MS) > 0)
+    return { status, dueAtMs: retryMs, waitsFor: `its next attempt at ${status.retryAt}` };
   const giveUpMs = Math.max(eligibleMs, retryMs) + INSTANCE_READY_MAX_MS;
   switch (instance.state) {
     case "Ready":

@@ -4,6 +4,7 @@
 import type { Clock } from "../../controller/kernel/clock.ts";
 import type { Http, HttpRequest, HttpResponse } from "../../controller/kernel/http.ts";
 import type { Random } from "../../controller/kernel/random.ts";
+import { CREATE_SETTLE_MS } from "../../controller/limits.ts";
 import type { Trace } from "./trace.ts";
 
 /** Shares of the calls to Fly. */
@@ -19,6 +20,16 @@ export interface CallRatios {
   readonly partialList: number;
   /** The first machine is shown twice. */
   readonly doubledList: number;
+  /** Nobody takes the connection. */
+  readonly unconnected: number;
+  /** The reply is given up, and only then the call takes effect. */
+  readonly late: number;
+  /** A machine is shown as it was a moment ago. */
+  readonly staleGet: number;
+  /** A machine is in a state that nobody has heard of. */
+  readonly unknownState: number;
+  /** 200 with something else in it. */
+  readonly nonsense: number;
 }
 
 export interface Ratios {
@@ -27,6 +38,8 @@ export interface Ratios {
   readonly crash: number;
   /** Per command to a machine, before and after. */
   readonly wire: number;
+  /** Per transaction: the disk is full, or the file is locked. */
+  readonly commit: number;
   /** Per user operation: one of the blows of `blows.ts`. */
   readonly blow: number;
 }
@@ -42,8 +55,14 @@ export const CALM: Ratios = {
     emptyList: 0,
     partialList: 0,
     doubledList: 0,
+    unconnected: 0,
+    late: 0,
+    staleGet: 0,
+    unknownState: 0,
+    nonsense: 0,
   },
   crash: 0,
+  commit: 0,
   wire: 0,
   blow: 0,
 };
@@ -59,8 +78,14 @@ export const STORM: Ratios = {
     emptyList: 0.02,
     partialList: 0.03,
     doubledList: 0.02,
+    unconnected: 0.01,
+    late: 0.02,
+    staleGet: 0.03,
+    unknownState: 0.01,
+    nonsense: 0.01,
   },
   crash: 0.003,
+  commit: 0.005,
   wire: 0.03,
   blow: 0.25,
 };
@@ -100,15 +125,22 @@ export interface FaultyHttpOptions {
   ratios(): CallRatios;
   /** An answer that Fly itself gave, before anything here spoils it. */
   answered(action: string, status: number): void;
+  /** A call is on its way that will take effect when nobody waits for it any more. */
+  delayed(action: string): void;
 }
 
 /** How old a list may be that is shown again. */
 const STALE_MS = 20_000;
 const SLOW_MAX_MS = 45_000;
+const STALE_GET_MS = 3_000;
+/** Within the time for which the absence of what was asked for has to last. */
+const LATE_MAX_MS = CREATE_SETTLE_MS - 5_000;
+/** Calls that change a machine; a command on one is not among them. */
+const CHANGES = /^(?:POST (?:create|update|start|stop|suspend)|DELETE destroy)/;
 
 export function faultyHttp(options: FaultyHttpOptions): Http {
   const { http, clock, random, trace } = options;
-  const lists = new Map<string, { readonly atMs: number; readonly response: HttpResponse }>();
+  const shownAt = new Map<string, { readonly atMs: number; readonly response: HttpResponse }>();
 
   async function send(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
     const action = actionOf(request);
@@ -126,9 +158,24 @@ export function faultyHttp(options: FaultyHttpOptions): Http {
       const headers = random.next() < 0.5 ? { "retry-after": "2" } : {};
       return { ...answerOf(429, json("rate limit exceeded")), headers };
     }
+    if (strikes(ratios.unconnected)) {
+      note("connection refused");
+      throw new Error("connect ECONNREFUSED");
+    }
+    if (CHANGES.test(action) && strikes(ratios.late)) {
+      note("reply given up, effect to come");
+      options.delayed(action);
+      void clock.sleep(random.next() * LATE_MAX_MS).then(() => takeEffect(request, action));
+      throw new Error("socket hang up");
+    }
     const response = await http.send(request, signal);
     options.answered(action, response.status);
     note(String(response.status));
+    if (response.status === 200 && strikes(ratios.nonsense)) {
+      note("shown as something else");
+      return { ...response, body: pick(random, ["{}", "null", '{"status":"ok"}', "<html></html>"]) };
+    }
+    if (action.startsWith("GET get")) return shownLately(request, response, strikes, ratios, note);
     if (action.startsWith("GET list")) return listed(request, response, strikes, ratios, note);
     if (strikes(ratios.replyLost)) {
       note("reply lost");
@@ -145,6 +192,31 @@ export function faultyHttp(options: FaultyHttpOptions): Http {
     return response;
   }
 
+  async function takeEffect(request: HttpRequest, action: string): Promise<void> {
+    const { status } = await http.send(request, new AbortController().signal);
+    trace.add(`fly  ${action} -> ${status}, long after`);
+  }
+
+  function shownLately(
+    { url }: HttpRequest,
+    response: HttpResponse,
+    strikes: (ratio: number) => boolean,
+    ratios: CallRatios,
+    note: (what: string) => void,
+  ): HttpResponse {
+    const before = shownAt.get(url);
+    const now = clock.monotonic();
+    if (before && now - before.atMs < STALE_GET_MS && strikes(ratios.staleGet)) {
+      note(`shown as ${Math.round(now - before.atMs)} ms ago`);
+      return before.response;
+    }
+    if (response.status !== 200) return response;
+    shownAt.set(url, { atMs: now, response });
+    if (!strikes(ratios.unknownState)) return response;
+    note("shown in a state unheard of");
+    return { ...response, body: JSON.stringify({ ...JSON.parse(response.body), state: "hibernating" }) };
+  }
+
   function listed(
     { url }: HttpRequest,
     response: HttpResponse,
@@ -152,14 +224,14 @@ export function faultyHttp(options: FaultyHttpOptions): Http {
     ratios: CallRatios,
     note: (what: string) => void,
   ): HttpResponse {
-    const before = lists.get(url);
+    const before = shownAt.get(url);
     const now = clock.monotonic();
     if (before && now - before.atMs < STALE_MS && strikes(ratios.staleList)) {
       note(`shown as ${Math.round(now - before.atMs)} ms ago`);
       return before.response;
     }
     if (response.status !== 200) return response;
-    lists.set(url, { atMs: now, response });
+    shownAt.set(url, { atMs: now, response });
     const shown = (what: string, change: (machines: unknown[]) => unknown[]): HttpResponse => {
       note(what);
       const machines: unknown[] = JSON.parse(response.body); // a list is an array

@@ -152,7 +152,8 @@ const CASES: readonly Case[] = [
     by: ({ committed, healed, tick }, pass) => {
       const spec = { idle: { after: "1m", action: "Stop" }, operatingMode: "Running" };
       const metadata = { creationTimestamp: new Date(0).toISOString() };
-      committed(row(1, "Instance", { spec, status: { idle: { actsAt: new Date(60_000).toISOString() } } }, metadata));
+      const status = { machine: { state: "started" }, idle: { actsAt: new Date(60_000).toISOString() } };
+      committed(row(1, "Instance", { spec, status }, metadata));
       healed();
       pass(OVERDUE_MAX_MS + 120_000);
       tick();

@@ -109,8 +109,8 @@ export function createPromises({ nowMs, wallMs, violated, objects }: PromiseOpti
     if ((expiryMs(instance) ?? Number.POSITIVE_INFINITY) < lateMs)
       violated(`ttl: instance ${metadata.name} should be gone since ${status?.expiresAt}`);
     const idle = spec.idle !== undefined && spec.operatingMode === "Running" ? status?.idle : undefined;
-    const rests = idle?.actedAt !== undefined || idle?.actsAt === undefined;
-    if (!rests && Date.parse(idle.actsAt ?? "") < lateMs)
+    const up = status?.machine?.state === "started" && idle?.actedAt === undefined && idle?.actsAt !== undefined;
+    if (up && Date.parse(idle.actsAt ?? "") < lateMs)
       violated(`L4 instance ${metadata.name} should be at rest since ${idle.actsAt}`);
   }
 

@@ -110,6 +110,17 @@ describe("making a machine", () => {
     expect((await world.get("box"))?.status?.provisioning?.incarnation).toBe(2);
   });
 
+  test("a clock of ours that is set back does not put off what is to be tried again", async () => {
+    world = await instanceWorld();
+    world.faults.fullRegions = ["iad"];
+    await world.apply("box");
+    await world.until("box", "NoCapacity", MINUTE);
+    await world.restart(); // what the former process would do by itself is gone
+    world.jump(-60 * MINUTE);
+    delete world.faults.fullRegions;
+    await world.until("box", "Ready", 10 * MINUTE);
+  });
+
   test("a clock of ours that is set ahead makes no machine look stuck", async () => {
     world = await instanceWorld();
     world.faults.stuckPulls = true;

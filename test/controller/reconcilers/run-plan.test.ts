@@ -340,6 +340,8 @@ describe("instances", () => {
     const { steps, start } = plan(spec, [status], { nowMs: START_MS + 5000 });
     expect(start).toEqual(["a"]);
     expect(steps[0]).toEqual({ ...running("a"), attempts: 2, attemptStartedAt: at(5000) });
+    const setBack = START_MS - 24 * 60 * 60_000;
+    expect(plan(spec, [status], { nowMs: setBack }).start, "no pause is a day long").toEqual(["a"]);
   });
 });
 
