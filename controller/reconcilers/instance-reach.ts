@@ -6,7 +6,7 @@ import { withTimeout } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
 import { PROBE_MS } from "../limits.ts";
 import type { Machine } from "../machines/wire.ts";
-import type { Reachability, Target } from "../transports/transport.ts";
+import { ACKNOWLEDGE_HOST_KEY, mistrustOf, type Reachability, type Target } from "../transports/transport.ts";
 import { isHostUnknown } from "./instance-plan.ts";
 import type { InstanceWorld } from "./instance-world.ts";
 
@@ -22,9 +22,6 @@ export interface Probe {
   /** When to ask again. */
   readonly againMs?: number | undefined;
 }
-
-/** Annotation whose value is the machine's `instanceId` in status: lets a machine with a changed host key be reached again. */
-export const ACKNOWLEDGE_HOST_KEY = "fly.lightfast.ai/acknowledge-host-key";
 
 const PROBE_RETRY_MS = 500;
 /** A machine reached by exec only is asked this often whether SSH has come up meanwhile. */
@@ -51,8 +48,11 @@ export function createProber({ reach, clock, app }: InstanceWorld): Prober {
     }
   }
 
-  function targetOn({ metadata, spec }: Instance, machine: Machine): Target {
-    return { app, machineId: machine.id, uid: metadata.uid, host: machine.private_ip ?? "", port: spec.ssh.port };
+  function targetOn(instance: Instance, machine: Machine): Target {
+    const { metadata, spec, status } = instance;
+    const mistrusted = status?.machine?.id === machine.id ? mistrustOf(instance) : undefined;
+    const host = machine.private_ip ?? "";
+    return { app, machineId: machine.id, uid: metadata.uid, host, port: spec.ssh.port, mistrusted };
   }
 
   /** The user says by annotation that the machine of this version is known to have another host key: tried afresh, once. */

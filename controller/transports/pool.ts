@@ -198,14 +198,15 @@ export function createReach(options: ReachOptions): Reach {
     const known = machines.get(target.machineId);
     if (known && sameAddress(known.target, target)) return known;
     if (known) end(known);
+    const mismatch = known?.mismatch ?? (target.mistrusted === undefined ? undefined : mismatchOf(target.mistrusted));
     const machine: Machine = {
       target,
       forgotten: new AbortController(),
       sinceMs: clock.monotonic(),
       shared: undefined,
       exec: undefined,
-      mismatch: known?.mismatch,
-      finding: known?.mismatch ? known.finding : undefined,
+      mismatch,
+      finding: mismatch && { reachable: false, reason: "HostKeyMismatch", message: mismatch.message },
       foundAtMs: 0,
       failures: 0,
       looking: undefined,
@@ -235,6 +236,10 @@ export function createReach(options: ReachOptions): Reach {
 function end(machine: Machine): void {
   machine.forgotten.abort(new TransportError("down", `${name(machine.target)}: forgotten`));
   machine.shared?.close();
+}
+
+function mismatchOf(message: string): TransportError {
+  return new TransportError("mismatch", message);
 }
 
 function sameAddress(a: Target, b: Target): boolean {

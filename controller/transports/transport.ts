@@ -1,5 +1,6 @@
 // A way to run a command on a machine. The connection is only a viewer: what must outlive it is a detached job (steps/).
 import type { Instance } from "../../crds/instance.ts";
+import { findCondition } from "../../crds/resource.ts";
 
 export type TransportName = "SSH" | "Exec";
 
@@ -11,6 +12,8 @@ export interface Target {
   readonly uid: string;
   readonly host: string;
   readonly port: number;
+  /** What was wrong with its host key, and nobody has seen to: nothing may be sent, whoever found it. */
+  readonly mistrusted?: string | undefined;
 }
 
 export interface CommandResult {
@@ -101,6 +104,17 @@ export class TransportError extends Error {
   }
 }
 
+/** Annotation whose value is the machine's `instanceId` in status: lets a machine with a changed host key be reached again. */
+export const ACKNOWLEDGE_HOST_KEY = "fly.lightfast.ai/acknowledge-host-key";
+
+/** Why the machine of an instance must not be spoken to; a process that has just started knows it from status. */
+export function mistrustOf(instance: Instance): string | undefined {
+  const reachable = findCondition(instance, "Reachable");
+  const version = instance.status?.machine?.instanceId;
+  const acknowledged = instance.metadata.annotations?.[ACKNOWLEDGE_HOST_KEY] === version;
+  return reachable?.reason === "HostKeyMismatch" && !acknowledged ? reachable.message : undefined;
+}
+
 /** The target of an instance's machine; undefined while it has none. */
 export function targetOf(app: string, instance: Instance): Target | undefined {
   const machine = instance.status?.machine;
@@ -111,5 +125,6 @@ export function targetOf(app: string, instance: Instance): Target | undefined {
     uid: instance.metadata.uid,
     host: machine.privateIp,
     port: instance.spec.ssh.port,
+    mistrusted: mistrustOf(instance),
   };
 }

@@ -67,6 +67,23 @@ const BLOWS: readonly Blow[] = [
     },
   },
   {
+    name: "another host key answers",
+    strike: (on) =>
+      hit(on, ({ id }) => {
+        on.wires.impostors.add(id);
+        on.wires.drop();
+        on.later(on.random.next() * WHILE_MS, () => on.wires.impostors.delete(id));
+      }),
+  },
+  {
+    name: "Fly's proxy suspends a machine, and wakes it",
+    strike: (on) =>
+      hit(on, (record) => {
+        on.cloud.suspend(record, undefined);
+        on.later(on.random.next() * 10_000, () => attempt(() => on.cloud.start(record, undefined)));
+      }),
+  },
+  {
     name: "the clock jumps",
     strike: (on) => {
       const ms = Math.round((on.random.next() * 2 - 1) * 400_000);
@@ -87,18 +104,25 @@ export function strike(on: Struck): string | undefined {
 export function heal({ cloud, wires }: Pick<Struck, "cloud" | "wires">): void {
   clearFaults(cloud.faults);
   wires.sshDown = false;
+  wires.impostors.clear();
 }
 
 function hit(on: Struck, blow: (record: MachineRecord) => void): string | undefined {
   const targets = on.cloud.machinesOf(APP).filter(({ phase }) => phase === "started");
   if (targets.length === 0) return undefined;
   const target = pick(on.random, targets);
+  const refusal = attempt(() => blow(target));
+  return refusal === undefined ? target.id : `${target.id}, in vain: ${refusal}`;
+}
+
+/** Why the cloud did not take it; undefined when it did. */
+function attempt(command: () => void): string | undefined {
   try {
-    blow(target);
+    command();
+    return undefined;
   } catch (error) {
-    return `${target.id}, in vain: ${error instanceof Error ? error.message : error}`;
+    return error instanceof Error ? error.message : String(error);
   }
-  return target.id;
 }
 
 function during(on: Struck, faults: () => Cloud["faults"]): string {

@@ -139,6 +139,14 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    violates: "key: machine m1 was sent something",
+    by: ({ machineChanged, mistrusted, sent }) => {
+      machineChanged(machine("m1", "started"));
+      mistrusted("m1");
+      sent("m1");
+    },
+  },
+  {
     violates: "ttl: instance x should be gone",
     by: ({ committed, healed, tick }, pass) => {
       committed(row(1, "Instance", { spec: { ttl: "1m" } }, { creationTimestamp: new Date(0).toISOString() }));
@@ -207,6 +215,15 @@ test("a trigger without a run is owed one", () => {
   expect(invariants.owed()).toEqual(["trigger: workflow w has no run of generation 1"]);
   invariants.committed(triggered(2, "ADDED"));
   expect(invariants.owed()).toEqual([]);
+  expect(violations).toEqual([]);
+});
+
+test("a machine that showed another key is spoken to again once somebody has acknowledged it", () => {
+  const { violations, invariants } = world();
+  invariants.mistrusted("m1");
+  const annotations = { "fly.lightfast.ai/acknowledge-host-key": "v1" };
+  invariants.committed(row(1, "Instance", { status: { machine: { id: "m1", instanceId: "v1" } } }, { annotations }));
+  invariants.sent("m1");
   expect(violations).toEqual([]);
 });
 

@@ -47,7 +47,7 @@ interface Shown {
   readonly specText: string;
 }
 
-export interface Invariants extends Pick<Promises, "acknowledged" | "healed" | "owed"> {
+export interface Invariants extends Pick<Promises, "acknowledged" | "healed" | "owed" | "mistrusted" | "sent"> {
   committed(row: HistoryRow): void;
   machineChanged(record: MachineRecord): void;
   /** Fly took a call of ours to destroy it. */
@@ -215,6 +215,8 @@ export function createInvariants({ nowMs, wallMs = nowMs, violated }: InvariantO
     acknowledged: promises.acknowledged,
     healed: promises.healed,
     owed: promises.owed,
+    mistrusted: promises.mistrusted,
+    sent: promises.sent,
     answered(action, status) {
       promises.answered(action, status);
       if (!action.startsWith("GET") && status < 300) mutations += 1;

@@ -4,6 +4,7 @@ import type { MachineRecord } from "../../controller/emulator/machine-record.ts"
 import { OWNER } from "../../controller/machines/wire.ts";
 import { expiryMs } from "../../controller/reconcilers/instance-expiry.ts";
 import { WORKFLOW_LABEL } from "../../controller/reconcilers/workflow.ts";
+import { ACKNOWLEDGE_HOST_KEY } from "../../controller/transports/transport.ts";
 import type { Execution } from "../../crds/execution.ts";
 import type { Instance } from "../../crds/instance.ts";
 import type { AnyResource } from "../../crds/resource.ts";
@@ -31,6 +32,10 @@ export interface Promises {
   machineChanged(record: MachineRecord): void;
   began(job: BegunJob): void;
   exited(job: BegunJob): void;
+  /** A machine has shown another host key than its own. */
+  mistrusted(machineId: string): void;
+  /** A command is on its way to a machine. */
+  sent(machineId: string): void;
   /** Fly's answer to a call of ours. */
   answered(action: string, status: number): void;
   /** An answer of our API with a status of success. */
@@ -50,17 +55,25 @@ export function createPromises({ nowMs, wallMs, violated, objects }: PromiseOpti
   const owners = new Map<string, string>();
   const released = new Set<string>();
   const runs = new Set<string>();
+  /** Machines that must not be spoken to. */
+  const mistrusted = new Set<string>();
   const working = new Map<string, BegunJob & { readonly sinceMs: number }>();
   let healedMs: number | undefined;
 
   function committed(row: HistoryRow, object: AnyResource): void {
     uidAt.set(row.revision, object.metadata.uid);
+    if (object.kind === "Instance") acknowledgement(object as Instance); // by its kind
     if (row.type !== "ADDED" || object.kind !== "WorkflowRun") return;
     const workflow = object.metadata.ownerReferences?.find(({ kind }) => kind === "Workflow");
     if (!workflow || object.metadata.labels?.[WORKFLOW_LABEL] === undefined) return;
     const id = `${workflow.uid} ${object.metadata.name}`;
     if (runs.has(id)) violated(`trigger: run ${object.metadata.name} was made a second time`);
     runs.add(id);
+  }
+
+  function acknowledgement({ metadata, status }: Instance): void {
+    const version = metadata.annotations?.[ACKNOWLEDGE_HOST_KEY];
+    if (version !== undefined && version === status?.machine?.instanceId) mistrusted.delete(status.machine.id);
   }
 
   function acknowledged(body: string): void {
@@ -71,7 +84,8 @@ export function createPromises({ nowMs, wallMs, violated, objects }: PromiseOpti
     violated(`acknowledged: ${metadata.name} at revision ${metadata.resourceVersion} is not in the history (${kept})`);
   }
 
-  function machineChanged({ id, config }: MachineRecord): void {
+  function machineChanged({ id, config, phase }: MachineRecord): void {
+    if (phase !== "started") mistrusted.delete(id); // it boots before it is spoken to again, and Fly writes its key anew
     const uid = config.metadata?.[OWNER.uid];
     if (uid !== undefined) owners.set(id, uid);
     else if (owners.has(id)) released.add(id);
@@ -127,6 +141,10 @@ export function createPromises({ nowMs, wallMs, violated, objects }: PromiseOpti
   return {
     began(job) {
       working.set(idOf(job), { ...job, sinceMs: nowMs() });
+    },
+    mistrusted: (machineId) => void mistrusted.add(machineId),
+    sent(machineId) {
+      if (mistrusted.has(machineId)) violated(`key: machine ${machineId} was sent something under another host key`);
     },
     exited: (job) => void working.delete(idOf(job)),
     committed,

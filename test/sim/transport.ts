@@ -19,6 +19,8 @@ export interface Wires {
   drop(): void;
   /** Ssh does not come up anywhere. */
   sshDown: boolean;
+  /** Machines at whose address somebody answers with another key. */
+  readonly impostors: Set<string>;
 }
 
 export interface WiresOptions {
@@ -28,9 +30,14 @@ export interface WiresOptions {
   readonly trace: Trace;
   /** What spoils a call: before it arrives, or on the way back. */
   spoils(): "before" | "after" | undefined;
+  /** Another key than the machine's was shown to us, in this boot of it. */
+  mistrusted(machineId: string): void;
+  /** A command is on its way to a machine. */
+  sent(machineId: string): void;
 }
 
-export function createWires({ cloud, jobs, clock, trace, spoils }: WiresOptions): Wires {
+export function createWires(options: WiresOptions): Wires {
+  const { cloud, jobs, clock, trace, spoils } = options;
   let epoch = 0;
 
   /** The boot that answers at the target; 0 when nobody does. */
@@ -48,6 +55,11 @@ export function createWires({ cloud, jobs, clock, trace, spoils }: WiresOptions)
         trace.add(`wire ${name} to ${target.machineId} -> down`);
         throw down(target);
       }
+      if (name === "SSH" && wires.impostors.has(target.machineId)) {
+        trace.add(`wire ${name} to ${target.machineId} -> another host key`);
+        options.mistrusted(target.machineId);
+        throw new TransportError("mismatch", `machine ${target.machineId} shows another host key than its own`);
+      }
       trace.add(`wire ${name} to ${target.machineId} -> up`);
       const connectedIn = epoch;
       let lost = false;
@@ -63,13 +75,14 @@ export function createWires({ cloud, jobs, clock, trace, spoils }: WiresOptions)
         close: () => {
           lost = true;
         },
-        async run(command, options, runSignal) {
+        async run(command, { stdin }, runSignal) {
+          options.sent(target.machineId);
           await clock.sleep(ROUND_TRIP_MS, runSignal);
           if (!alive()) throw down(target);
           const spoiled = spoils();
           if (spoiled === "before") throw down(target);
           const boot = command === "boot" ? String(jobs.bootOf(target.machineId)) : "";
-          const reply = command === "job" ? await answer(target, options.stdin, runSignal) : boot;
+          const reply = command === "job" ? await answer(target, stdin, runSignal) : boot;
           if (spoiled === "after" || !alive()) throw new TransportError("lost", `${target.machineId}: connection lost`);
           return { exitCode: 0, stdout: Buffer.from(reply), stderr: Buffer.alloc(0) };
         },
@@ -94,6 +107,7 @@ export function createWires({ cloud, jobs, clock, trace, spoils }: WiresOptions)
       epoch += 1;
     },
     sshDown: false,
+    impostors: new Set(),
   };
   return wires;
 }

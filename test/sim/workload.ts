@@ -1,7 +1,7 @@
 // Plausible users of two namespaces: they apply, edit, scale, suspend, run, cancel and delete, through the HTTP API, without
 // waiting for each other. What they got wrong they put right once the storm is over.
 import type { Random } from "../../controller/kernel/random.ts";
-import { ACKNOWLEDGE_HOST_KEY } from "../../controller/reconcilers/instance-reach.ts";
+import { ACKNOWLEDGE_HOST_KEY } from "../../controller/transports/transport.ts";
 import type { Instance } from "../../crds/instance.ts";
 import { DEFAULT_NAMESPACE } from "../../crds/namespace.ts";
 import { type AnyResource, findCondition } from "../../crds/resource.ts";

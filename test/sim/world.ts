@@ -117,6 +117,8 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     jobs,
     clock,
     trace,
+    mistrusted: (machineId) => invariants.mistrusted(machineId),
+    sent: (machineId) => invariants.sent(machineId),
     spoils: () => (strikes(ratios.wire) ? pick(random, ["before", "after"] as const) : undefined),
   });
 

@@ -268,6 +268,18 @@ describe("a machine with a wrong host key", () => {
     await expect(reach.session({ ...TARGET, host: "fdaa::2" }, never)).rejects.toMatchObject({ class: "mismatch" });
   });
 
+  test("stays so for a process that only knows it from status", async () => {
+    const { reach, clock, ssh, exec } = setUp(REFUSED);
+    const mistrusted = { ...TARGET, mistrusted: "the host key is another one" };
+    expect(await reach.probe(mistrusted, never)).toMatchObject({ reachable: false, reason: "HostKeyMismatch" });
+    await clock.advance(60_000);
+    await expect(reach.session(mistrusted, never)).rejects.toMatchObject({ class: "mismatch" });
+    expect({ connects: ssh.connects, exec: exec.ran }).toEqual({ connects: 0, exec: [] });
+    reach.acknowledge("m1");
+    ssh.behaviour = "up";
+    expect(await reach.probe(TARGET, never)).toMatchObject({ reachable: true, via: "SSH" });
+  });
+
   test("is looked at again once someone has seen to it; a key that is still wrong is a mismatch again", async () => {
     const { reach, ssh } = setUp(MISMATCH);
     await reach.probe(TARGET, never);
