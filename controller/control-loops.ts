@@ -15,6 +15,7 @@ import { createFleet, type Fleet } from "./reconcilers/fleet.ts";
 import { collectGarbage } from "./reconcilers/garbage.ts";
 import { createInstanceReconciler } from "./reconcilers/instance.ts";
 import type { InstanceWorld } from "./reconcilers/instance-world.ts";
+import { createNamespaceReconciler } from "./reconcilers/namespace.ts";
 import { createOrphanWatch, type OrphanOptions } from "./reconcilers/orphans.ts";
 import { createWorkflowReconciler, workflowTriggers } from "./reconcilers/workflow.ts";
 import { createWorkflowRunReconciler, workflowRunTriggers } from "./reconcilers/workflow-run.ts";
@@ -80,6 +81,7 @@ export function startControlLoops(options: ControlLoopsOptions): ControlLoops {
   add(createWorkflowReconciler({ store, admission, events, clock }), workflowTriggers);
   add(createWorkflowRunReconciler(running), workflowRunTriggers);
   add(createExecutionReconciler(running), []);
+  add(createNamespaceReconciler({ store, admission, kinds: KINDS }), []);
 
   function add<R extends AnyResource>(reconciler: Reconciler<R>, triggers: readonly Trigger[]): void {
     const { kind } = reconciler.kind;
@@ -93,7 +95,7 @@ export function startControlLoops(options: ControlLoopsOptions): ControlLoops {
   const ended = Promise.all([
     manager.run(life.signal),
     fleet.run(life.signal),
-    collectGarbage({ store, admission, kinds: KINDS, clock, log }, life.signal),
+    collectGarbage({ store, admission, kinds: KINDS, clock, random, log }, life.signal),
   ]);
 
   return {

@@ -30,4 +30,7 @@ export const namespaceKind: KindDef<Namespace> = {
   immutable: [],
 };
 
+/** Holds a namespace that is being deleted until nothing is left in it. */
+export const NAMESPACE_FINALIZER = "kubernetes";
+
 export const DEFAULT_NAMESPACE = "default";

@@ -175,6 +175,11 @@ export function qualifiedResource(kind: Pick<KindDef, "group" | "plural">): stri
   return kind.group === "" ? kind.plural : `${kind.plural}.${kind.group}`;
 }
 
+/** Holds an object that is being deleted until its dependents are gone. */
+export const FOREGROUND_FINALIZER = "foregroundDeletion";
+/** Holds an object that is being deleted until its dependents have lost it as an owner. */
+export const ORPHAN_FINALIZER = "orphan";
+
 export function findCondition(
   object: { readonly status?: { readonly conditions?: readonly Condition[] | undefined } | undefined },
   type: string,

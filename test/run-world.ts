@@ -1,5 +1,6 @@
 // Runs, workflows and executions on virtual time: the real store, admission, controllers and job watchers, over machines
 // whose jobs are records. Instances become Ready by themselves unless a test holds them back.
+import type { Propagation } from "../controller/admission/admission.ts";
 import { createAdmission } from "../controller/admission/create-admission.ts";
 import { lifetime } from "../controller/kernel/lifetime.ts";
 import { silentLog } from "../controller/kernel/log.ts";
@@ -154,7 +155,8 @@ export async function runWorld(options: RunWorldOptions = {}) {
     execution: (name: string, spec: Record<string, unknown>) =>
       create(executionKind, name, { instance: "box", command: "true", timeoutMs: 30_000, ...spec }),
     get,
-    remove: (kind: KindDef, name: string) => admission.delete(kind, key(name)),
+    remove: (kind: KindDef, name: string, propagation?: Propagation) =>
+      admission.delete(kind, key(name), { propagation }),
     cancel: (name: string) =>
       admission.update(workflowRunKind, key(name), (run) => ({ ...run, spec: { ...run.spec, cancel: true } })),
     /** The steps of a run as `name:state:attempts`. */

@@ -1,7 +1,7 @@
 // Create, replace, patch and delete of one kind, and its status subresource. What may be written is admission's to say; here
 // the request is taken apart and the answer put together.
 
-import { InvalidError } from "../../controller/admission/admission.ts";
+import { InvalidError, type Propagation } from "../../controller/admission/admission.ts";
 import { isJsonObject, type Json, type JsonObject, mergePatch } from "../../controller/kernel/json.ts";
 import type { Key, Precondition } from "../../controller/store/store.ts";
 import { type AnyResource, type KindDef, qualifiedResource } from "../../crds/resource.ts";
@@ -72,16 +72,16 @@ export function resourceWrites(
     },
 
     async remove(c, key) {
-      const { dryRun, precondition } = await deleteOptions(c);
-      const last = await admission.delete(kind, key, { ...precondition, dryRun });
+      const { dryRun, propagation, precondition } = await deleteOptions(c);
+      const last = await admission.delete(kind, key, { ...precondition, propagation, dryRun });
       return c.json(last.metadata.finalizers?.length ? shown.object(c, last) : deleted(kind, last));
     },
 
     async removeAll(c, namespace) {
-      const { dryRun } = await deleteOptions(c);
+      const { dryRun, propagation } = await deleteOptions(c);
       const page = await store.list(kind, listQuery(c, namespace));
       for (const { metadata } of page.items) {
-        await admission.delete(kind, { namespace: metadata.namespace, name: metadata.name }, { dryRun });
+        await admission.delete(kind, { namespace: metadata.namespace, name: metadata.name }, { propagation, dryRun });
       }
       return c.json(shown.list(c, page));
     },
@@ -167,24 +167,33 @@ function unsupportedPatch(type: string): string {
 
 interface DeleteOptions {
   readonly dryRun: boolean;
+  readonly propagation: Propagation;
   readonly precondition: Precondition;
 }
 
-const PROPAGATION = ["Background", "Foreground"];
+const PROPAGATION: readonly Propagation[] = ["Background", "Foreground", "Orphan"];
 
-/** From the body or the query. Dependents are always collected, so Orphan would be a promise that nobody keeps. */
+/** From the body or the query. */
 async function deleteOptions(c: ApiContext): Promise<DeleteOptions> {
   const body = (await optionalBody(c)) ?? {};
   if (!isJsonObject(body)) throw new HttpError("BadRequest", "DeleteOptions must be an object");
-  const policy = body.propagationPolicy ?? c.req.query("propagationPolicy") ?? "Background";
-  if (!PROPAGATION.includes(String(policy))) {
-    const message = `Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground"`;
+  const policy = body.propagationPolicy ?? c.req.query("propagationPolicy") ?? formerPolicy(body.orphanDependents);
+  const propagation = PROPAGATION.find((each) => each === policy);
+  if (propagation === undefined) {
+    const supported = PROPAGATION.map((each) => JSON.stringify(each)).join(", ");
+    const message = `Unsupported value: ${JSON.stringify(policy)}: supported values: ${supported}`;
     throw invalidField("propagationPolicy", message, "FieldValueNotSupported");
   }
   return {
+    propagation,
     dryRun: dryRunOf(Array.isArray(body.dryRun) ? body.dryRun : c.req.queries("dryRun")),
     precondition: preconditionOf({ metadata: body.preconditions }),
   };
+}
+
+/** How it was said before there were policies. */
+function formerPolicy(orphanDependents: unknown): Propagation {
+  return orphanDependents === true ? "Orphan" : "Background";
 }
 
 function deleted(kind: KindDef, { metadata }: AnyResource): object {

@@ -22,6 +22,14 @@ export interface AdmissionOptions extends WriteOptions {
   readonly warn?: (message: string) => void;
 }
 
+/** What becomes of an object's dependents: deleted after it, deleted before it, or left without it. */
+export type Propagation = "Background" | "Foreground" | "Orphan";
+
+export interface DeletionOptions extends AdmissionOptions, Precondition {
+  /** Background when absent. */
+  readonly propagation?: Propagation | undefined;
+}
+
 export interface Admission {
   /** `object` is parsed JSON of unknown shape; name or generateName must be in its metadata. */
   create<R extends AnyResource>(kind: KindDef<R>, object: unknown, options?: AdmissionOptions): Promise<R>;
@@ -39,7 +47,7 @@ export interface Admission {
     change: (current: R) => unknown,
     options?: AdmissionOptions & Precondition,
   ): Promise<R>;
-  delete<R extends AnyResource>(kind: KindDef<R>, key: Key, options?: AdmissionOptions & Precondition): Promise<R>;
+  delete<R extends AnyResource>(kind: KindDef<R>, key: Key, options?: DeletionOptions): Promise<R>;
 }
 
 /** One thing that is wrong with an object, in Kubernetes' words for it. */

@@ -1,16 +1,22 @@
 // The door itself: parse once, fill in, check, and hand the store a complete object inside its transaction.
-import { type Namespace, namespaceKind } from "../../crds/namespace.ts";
-import { type AnyResource, type KindDef, NAME_MAX } from "../../crds/resource.ts";
+import { NAMESPACE_FINALIZER, namespaceKind } from "../../crds/namespace.ts";
+import {
+  type AnyResource,
+  FOREGROUND_FINALIZER,
+  type KindDef,
+  NAME_MAX,
+  ORPHAN_FINALIZER,
+} from "../../crds/resource.ts";
 import { assert } from "../kernel/errors.ts";
 import type { JsonObject } from "../kernel/json.ts";
 import { nameSuffix, type Random } from "../kernel/random.ts";
 import { AlreadyExistsError, BadRequestError } from "../store/errors.ts";
-import type { Draft, Key, Precondition, Store, View } from "../store/store.ts";
-import type { Admission, AdmissionOptions, Cause, SpecDefaults } from "./admission.ts";
+import type { Draft, Key, Store, View } from "../store/store.ts";
+import type { Admission, AdmissionOptions, Cause, DeletionOptions, Propagation, SpecDefaults } from "./admission.ts";
 import { admitNext, type Door, refuse, written } from "./admit-next.ts";
 import { kindSchema, type Parsed } from "./kind-schema.ts";
 import { metadataCauses, SUFFIX_LENGTH } from "./metadata-rules.ts";
-import { deleteNamespace, requireNamespace } from "./namespace-rules.ts";
+import { refuseToLoseDefault, requireNamespace } from "./namespace-rules.ts";
 import { rulesOf } from "./rules.ts";
 
 export interface AdmissionParts {
@@ -19,6 +25,12 @@ export interface AdmissionParts {
   readonly defaults: SpecDefaults;
   readonly random: Random;
 }
+
+const HOLDS: Readonly<Record<Propagation, string | undefined>> = {
+  Background: undefined,
+  Foreground: FOREGROUND_FINALIZER,
+  Orphan: ORPHAN_FINALIZER,
+};
 
 /** A generated name that is taken is drawn again, as in Kubernetes; 27^5 names make a second clash unlikely. */
 const GENERATED_NAME_TRIES = 8;
@@ -66,11 +78,11 @@ export function createAdmission({ store, kinds, defaults, random }: AdmissionPar
     async delete<R extends AnyResource>(
       kind: KindDef<R>,
       key: Key,
-      options: AdmissionOptions & Precondition = {},
+      { propagation = "Background", ...options }: DeletionOptions = {},
     ): Promise<R> {
-      if (!isNamespaceKind(kind)) return store.delete(kind, key, options);
-      // `kind` is the kind of namespaces, so R is Namespace.
-      return (await deleteNamespace(store, kinds, key.name, options)) as Namespace & R;
+      if (isNamespaceKind(kind)) refuseToLoseDefault(key.name);
+      const hold = isNamespaceKind(kind) ? NAMESPACE_FINALIZER : HOLDS[propagation];
+      return store.delete(kind, key, { ...options, hold });
     },
   };
 }

@@ -1,6 +1,7 @@
 // The syntax of metadata: names, labels, annotations, finalizers and owner references, in the words of Kubernetes.
 import { eventKind } from "../../crds/event.ts";
-import { type KindDef, NAME_MAX, NAME_PATTERN } from "../../crds/resource.ts";
+import { NAMESPACE_FINALIZER } from "../../crds/namespace.ts";
+import { FOREGROUND_FINALIZER, type KindDef, NAME_MAX, NAME_PATTERN, ORPHAN_FINALIZER } from "../../crds/resource.ts";
 import type { Cause } from "./admission.ts";
 import { invalidValue } from "./causes.ts";
 import type { Parsed } from "./kind-schema.ts";
@@ -95,7 +96,11 @@ function annotationProblems(metadata: Metadata): Problem[] {
   return [...problems, ["metadata.annotations", message, "FieldValueTooLong"]];
 }
 
+/** Kubernetes' own, which are older than the rule. */
+const STANDARD_FINALIZERS = [FOREGROUND_FINALIZER, ORPHAN_FINALIZER, NAMESPACE_FINALIZER];
+
 function finalizerProblems(finalizer: string, field: string): Problem[] {
+  if (STANDARD_FINALIZERS.includes(finalizer)) return [];
   if (!finalizer.includes("/")) {
     return [[field, invalidValue(finalizer, "must be fully qualified, such as 'example.com/name'")]];
   }

@@ -40,7 +40,14 @@ export function createRunInstances(store: Store, admission: Admission): RunInsta
   async function create(run: WorkflowRun, key: string, name: string): Promise<RunInstance> {
     const { ref: _none, ...spec } = definitionOf(run, key);
     const { namespace, uid } = run.metadata;
-    const owner = { apiVersion: API_VERSION, kind: run.kind, name: run.metadata.name, uid, controller: true };
+    const owner = {
+      apiVersion: API_VERSION,
+      kind: run.kind,
+      name: run.metadata.name,
+      uid,
+      controller: true,
+      blockOwnerDeletion: true,
+    };
     const metadata = { name, namespace, labels: { [RUN_LABEL]: run.metadata.name }, ownerReferences: [owner] };
     try {
       return viewed(

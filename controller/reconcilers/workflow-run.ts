@@ -2,7 +2,7 @@
 // sends what was decided. What is written is found again by the next pass, in this process or another, so no attempt is
 // sent that nobody knows of; and it names the boot that the attempt may begin in, so that none begins twice.
 import { instanceKind } from "../../crds/instance.ts";
-import { findCondition } from "../../crds/resource.ts";
+import { findCondition, ORPHAN_FINALIZER } from "../../crds/resource.ts";
 import { workflowKind } from "../../crds/workflow.ts";
 import {
   RUN_FINALIZER,
@@ -108,7 +108,9 @@ export function createWorkflowRunReconciler(deps: WorkflowRunDeps): Reconciler<W
     jobs.forget(run.metadata.uid);
     const cleanup = run.status?.definition?.spec.cleanup ?? "Always";
     const succeeded = findCondition(run, "Succeeded")?.status === "True";
-    if (cleanup === "Never") await instancesOf.keep(run);
+    // Whoever deletes a run and orphans what it has made wants the machines.
+    const orphaned = run.metadata.finalizers?.includes(ORPHAN_FINALIZER);
+    if (cleanup === "Never" || orphaned) await instancesOf.keep(run);
     else if (cleanup === "Always" || succeeded || deleting) await instancesOf.remove(run);
     if (!deleting) return {};
     await logs.drop(`${run.metadata.uid}/`);

@@ -101,6 +101,7 @@ function runManifest(workflow: Workflow, name: string, parameters: Readonly<Reco
     name: metadata.name,
     uid: metadata.uid,
     controller: true,
+    blockOwnerDeletion: true,
   };
   return {
     apiVersion: API_VERSION,

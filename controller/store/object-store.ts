@@ -172,7 +172,7 @@ export function objectStore(parts: ObjectStoreParts): Store {
       options: Precondition & WriteOptions = {},
     ) => write(kind, key, options, (current) => statusUpdated(current, change(asKind<R>(current)))),
     delete: (kind, key, options = {}) =>
-      write(kind, key, options, (current) => deleted(current, timestamp(clock.now()))),
+      write(kind, key, options, (current) => deleted(current, timestamp(clock.now()), options.hold)),
     revision: async () => parts.history.head(),
     health: parts.health,
   };

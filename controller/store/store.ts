@@ -88,6 +88,11 @@ export interface Restoration {
   readonly restoredAtMs: number;
 }
 
+export interface DeleteOptions extends Precondition, WriteOptions {
+  /** A finalizer that the deletion itself adds, so that the object stays until somebody has removed it. */
+  readonly hold?: string | undefined;
+}
+
 export interface Store {
   /** Made with the database; marks the machines that belong to it. */
   readonly controllerId: string;
@@ -133,7 +138,7 @@ export interface Store {
    * Removes the object, or marks it with a deletionTimestamp while it has finalizers. Answers its last state.
    * NotFoundError, ConflictError.
    */
-  delete<R extends AnyResource>(kind: KindDef<R>, key: Key, options?: Precondition & WriteOptions): Promise<R>;
+  delete<R extends AnyResource>(kind: KindDef<R>, key: Key, options?: DeleteOptions): Promise<R>;
   /** The newest committed revision. */
   revision(): Promise<number>;
   /** True when a write would be accepted now; the error of the last write otherwise. */

@@ -59,13 +59,15 @@ export function statusUpdated(current: Stored, status: unknown): Transition {
   return { type: "changed", object: status === undefined ? rest : { ...rest, status } };
 }
 
-/** `at` is the time of the deletion, RFC 3339. */
-export function deleted(current: Stored, at: string): Transition {
+/** `at` is the time of the deletion, RFC 3339; `hold` a finalizer that comes with it. */
+export function deleted(current: Stored, at: string, hold?: string): Transition {
   const { metadata } = current;
-  if ((metadata.finalizers ?? []).length === 0) return { type: "removed", object: current };
-  if (metadata.deletionTimestamp !== undefined) return UNCHANGED;
+  if (metadata.deletionTimestamp !== undefined && metadata.finalizers?.length) return UNCHANGED;
+  const finalizers = [...new Set([...(metadata.finalizers ?? []), ...(hold === undefined ? [] : [hold])])];
+  if (finalizers.length === 0) return { type: "removed", object: current };
   const marked: ObjectMeta = {
     ...metadata,
+    finalizers,
     deletionTimestamp: at,
     deletionGracePeriodSeconds: 0,
     generation: metadata.generation + 1,

@@ -287,6 +287,20 @@ describe.each([{ watch: true }, { watch: false }])("with watchers: $watch", ({ w
     expect((await world.get(instanceKind, "r-box")) !== undefined).toBe(cleanup === "Never");
   });
 
+  test("a run that is deleted with its dependents orphaned leaves its machine, which nothing owns then", async () => {
+    await world.workflow("w", { steps: [step("a")], cleanup: "OnSuccess" });
+    await world.run("r", "w");
+    await begun("a");
+    world.machines.exit("a", 1);
+    await world.finished("r");
+    await world.remove(workflowRunKind, "r", "Orphan");
+    await world.clock.advance(10_000);
+    const box = await world.get(instanceKind, "r-box");
+    expect(box?.metadata).toMatchObject({ name: "r-box" });
+    expect(box?.metadata.ownerReferences ?? []).toEqual([]);
+    expect((await world.get(workflowRunKind, "r"))?.metadata.finalizers).toEqual(["orphan"]);
+  });
+
   test("a step waits for its instance and says what for", async () => {
     world.hold("Creating");
     await world.workflow("w", { steps: [step("a")] });
