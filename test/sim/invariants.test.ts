@@ -218,6 +218,18 @@ test("a trigger without a run is owed one", () => {
   expect(violations).toEqual([]);
 });
 
+test("a process that has just started knows of a wrong key what status says", () => {
+  const conditions = [{ type: "Reachable", status: "False", reason: "HostKeyMismatch" }];
+  const { violations, invariants } = world();
+  invariants.committed(row(1, "Instance", { status: { machine: { id: "m1" }, conditions } }));
+  for (const id of ["m1", "m2"]) invariants.mistrusted(id);
+  invariants.started();
+  invariants.sent("m2"); // found by a process that died before it had said so
+  expect(violations).toEqual([]);
+  invariants.sent("m1");
+  expect(violations).toEqual(["key: machine m1 was sent something under another host key"]);
+});
+
 test("a machine that showed another key is spoken to again once somebody has acknowledged it", () => {
   const { violations, invariants } = world();
   invariants.mistrusted("m1");

@@ -232,6 +232,7 @@ export function createInvariants({ nowMs, wallMs = nowMs, violated }: InvariantO
     },
     started() {
       startedMs = nowMs();
+      promises.started();
     },
     logged(line) {
       if (line.includes(SECRET)) violated(`S12 a secret is in the log: ${line.slice(0, 200)}`);

@@ -32,6 +32,8 @@ export interface Promises {
   machineChanged(record: MachineRecord): void;
   began(job: BegunJob): void;
   exited(job: BegunJob): void;
+  /** A process has begun: of what its former life knew, it knows what is written down. */
+  started(): void;
   /** A machine has shown another host key than its own. */
   mistrusted(machineId: string): void;
   /** A command is on its way to a machine. */
@@ -142,6 +144,10 @@ export function createPromises({ nowMs, wallMs, violated, objects }: PromiseOpti
     began(job) {
       working.set(idOf(job), { ...job, sinceMs: nowMs() });
     },
+    started() {
+      const known = [...objects.values()].flatMap((object) => (object.kind === "Instance" ? mistrustIn(object) : []));
+      for (const machineId of mistrusted) if (!known.includes(machineId)) mistrusted.delete(machineId);
+    },
     mistrusted: (machineId) => void mistrusted.add(machineId),
     sent(machineId) {
       if (mistrusted.has(machineId)) violated(`key: machine ${machineId} was sent something under another host key`);
@@ -161,6 +167,13 @@ export function createPromises({ nowMs, wallMs, violated, objects }: PromiseOpti
 
 function idOf({ key }: BegunJob): string {
   return `${key.run}/${key.step}/${key.attempt}`;
+}
+
+/** The machine that status says must not be spoken to. */
+function mistrustIn(object: AnyResource): readonly string[] {
+  const { status } = object as Instance; // by its kind
+  const mismatch = status?.conditions?.some(({ type, reason }) => type === "Reachable" && reason === "HostKeyMismatch");
+  return mismatch && status?.machine ? [status.machine.id] : [];
 }
 
 function isRunning({ step, attempt }: BegunJob["key"], owner: AnyResource | undefined): boolean {
