@@ -53,17 +53,21 @@ const RULES: readonly Rule[] = [
   { when: ({ status }) => status >= 500, class: "down", effectUnknown: true },
 ];
 
+/** What these mean stands in their body: without it nobody can say that the request was wrong. */
+const TOLD_BY_BODY = [400, 403, 422];
+
 const MESSAGE_MAX_CHARS = 500;
 
 /** The error for an answer with a status that is not a success. `nowMs` is needed for a Retry-After that is a date. */
 export function errorOfAnswer(attempt: Attempt, refusal: Refusal, nowMs: number): MachinesError {
-  const { code, text } = readBody(refusal.body);
+  const { code, text, whole } = readBody(refusal.body);
   const facts = { status: refusal.status, code, text };
   const rule = RULES.find((each) => each.when(facts));
   const requestId = refusal.headers["fly-request-id"];
   const said = text === "" ? "no text" : text.slice(0, MESSAGE_MAX_CHARS);
+  const unknown = !whole && TOLD_BY_BODY.includes(refusal.status) ? "down" : "refused";
   return new MachinesError(
-    rule?.class ?? "refused",
+    rule?.class ?? unknown,
     `${attempt.what}: Fly answered ${refusal.status}: ${said}${suffix(requestId)}`,
     {
       status: refusal.status,
@@ -101,17 +105,22 @@ export function retryAfterMs(header: string | undefined, nowMs: number): number 
   return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
 }
 
-/** Bodies are `{error, status?}`, `{message}` (leases), a gateway's plain text, or nothing. */
-function readBody(body: string): { readonly code: string; readonly text: string } {
+/** Bodies are `{error, status?}`, `{message}` (leases), a gateway's plain text, or nothing. JSON that ends early is not whole. */
+function readBody(body: string): { readonly code: string; readonly text: string; readonly whole: boolean } {
   let parsed: unknown;
   try {
     parsed = JSON.parse(body);
   } catch {
-    return { code: "", text: body.trim() }; // a gateway in between speaks plain text
+    const text = body.trim(); // a gateway in between speaks plain text
+    return { code: "", text, whole: text !== "" && !text.startsWith("{") };
   }
-  if (!isJsonObject(parsed)) return { code: "", text: body.trim() };
+  if (!isJsonObject(parsed)) return { code: "", text: body.trim(), whole: true };
   const string = (value: unknown) => (typeof value === "string" ? value : "");
-  return { code: string(parsed.status), text: string(parsed.error) || string(parsed.message) || body.trim() };
+  return {
+    code: string(parsed.status),
+    text: string(parsed.error) || string(parsed.message) || body.trim(),
+    whole: true,
+  };
 }
 
 const NEVER_SENT = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"]);

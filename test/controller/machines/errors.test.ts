@@ -13,6 +13,14 @@ interface Row {
 
 const TABLE: readonly Row[] = [
   {
+    status: 422,
+    body: '{"error":"could not find a candi',
+    class: "down",
+    reason: "cut off, it does not say whether the request was wrong",
+  },
+  { status: 400, body: "", class: "down", reason: "nor does an empty one" },
+  { status: 401, body: "", class: "refused", reason: "the status says it all" },
+  {
     status: 409,
     body: {
       error: 'already_exists: unique machine name violation, machine ID 148e21aaa already exists with name "web-1"',
