@@ -4,6 +4,7 @@ import { clearFaults } from "../../controller/emulator/faults.ts";
 import type { MachineRecord } from "../../controller/emulator/machine-record.ts";
 import type { MemoryGuests } from "../../controller/emulator/memory-guests.ts";
 import type { Random } from "../../controller/kernel/random.ts";
+import type { TroubledBoots } from "./boot-troubles.ts";
 import { pick } from "./faults.ts";
 import { APP } from "./process.ts";
 import type { Wires } from "./transport.ts";
@@ -12,6 +13,7 @@ export interface Struck {
   readonly cloud: Cloud;
   readonly guests: MemoryGuests;
   readonly wires: Wires;
+  readonly boots: TroubledBoots;
   readonly random: Random;
   /** Moves the wall clock of our computer. */
   jump(ms: number): void;
@@ -44,6 +46,13 @@ const BLOWS: readonly Blow[] = [
       hit(on, ({ id }) => during(on, () => ({ unreachable: [...(on.cloud.faults.unreachable ?? []), id] }))),
   },
   { name: "images are not pulled", strike: (on) => during(on, () => ({ stuckPulls: true })) },
+  {
+    name: "the next new machine",
+    strike: (on) => {
+      on.boots.next = pick(on.random, ["hangs", "fails"] as const);
+      return on.boots.next;
+    },
+  },
   { name: "hosts are full", strike: (on) => during(on, () => ({ fullHosts: true })) },
   { name: "a region is full", strike: (on) => during(on, () => ({ fullRegions: ["iad"] })) },
   { name: "memory is lost in suspends", strike: (on) => during(on, () => ({ coldResume: true })) },
@@ -101,8 +110,9 @@ export function strike(on: Struck): string | undefined {
 }
 
 /** Whatever was switched on is off; what happened has happened. */
-export function heal({ cloud, wires }: Pick<Struck, "cloud" | "wires">): void {
+export function heal({ cloud, wires, boots }: Pick<Struck, "cloud" | "wires" | "boots">): void {
   clearFaults(cloud.faults);
+  boots.next = undefined;
   wires.sshDown = false;
   wires.impostors.clear();
 }

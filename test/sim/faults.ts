@@ -5,6 +5,7 @@ import type { Clock } from "../../controller/kernel/clock.ts";
 import type { Http, HttpRequest, HttpResponse } from "../../controller/kernel/http.ts";
 import type { Random } from "../../controller/kernel/random.ts";
 import { CREATE_SETTLE_MS } from "../../controller/limits.ts";
+import type { FlyCall } from "./pauses.ts";
 import type { Trace } from "./trace.ts";
 
 /** Shares of the calls to Fly. */
@@ -123,6 +124,10 @@ export interface FaultyHttpOptions {
   readonly random: Random;
   readonly trace: Trace;
   ratios(): CallRatios;
+  /** For how long no list shows a machine whose create call got no answer, although its name is taken. */
+  hiddenMs(): number;
+  /** A call leaves the process; what is returned is told what comes back. */
+  called(call: FlyCall): (answer: HttpResponse) => void;
   /** An answer that Fly itself gave, before anything here spoils it. */
   answered(action: string, status: number): void;
   /** A call is on its way that will take effect when nobody waits for it any more. */
@@ -140,10 +145,18 @@ const CHANGES = /^(?:POST (?:create|update|start|stop|suspend)|DELETE destroy)/;
 
 export function faultyHttp(options: FaultyHttpOptions): Http {
   const { http, clock, random, trace } = options;
+  const hiddenUntil = new Map<string, number>();
   const shownAt = new Map<string, { readonly atMs: number; readonly response: HttpResponse }>();
 
   async function send(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
     const action = actionOf(request);
+    const told = options.called({ action, wanted: action === "POST create" ? wantedOf(request) : undefined });
+    const answer = await exchange(request, action, signal);
+    told(answer);
+    return answer;
+  }
+
+  async function exchange(request: HttpRequest, action: string, signal: AbortSignal): Promise<HttpResponse> {
     const ratios = options.ratios();
     const strikes = (ratio: number) => ratio > 0 && random.next() < ratio;
     const note = (what: string) => trace.add(`fly  ${action} -> ${what}`);
@@ -176,9 +189,10 @@ export function faultyHttp(options: FaultyHttpOptions): Http {
       return { ...response, body: pick(random, ["{}", "null", '{"status":"ok"}', "<html></html>"]) };
     }
     if (action.startsWith("GET get")) return shownLately(request, response, strikes, ratios, note);
-    if (action.startsWith("GET list")) return listed(request, response, strikes, ratios, note);
+    if (action.startsWith("GET list")) return listed(request, withoutHidden(response), strikes, ratios, note);
     if (strikes(ratios.replyLost)) {
       note("reply lost");
+      if (action === "POST create" && response.status === 200) hide(response);
       throw new Error("socket hang up");
     }
     if (strikes(ratios.truncated)) {
@@ -190,6 +204,19 @@ export function faultyHttp(options: FaultyHttpOptions): Http {
       await clock.sleep(random.next() * SLOW_MAX_MS, signal);
     }
     return response;
+  }
+
+  function hide({ body }: HttpResponse): void {
+    const { id }: { readonly id: string } = JSON.parse(body); // a machine
+    hiddenUntil.set(id, clock.monotonic() + options.hiddenMs());
+  }
+
+  function withoutHidden(response: HttpResponse): HttpResponse {
+    const now = clock.monotonic();
+    if (response.status !== 200 || ![...hiddenUntil.values()].some((untilMs) => now < untilMs)) return response;
+    const machines: { readonly id: string }[] = JSON.parse(response.body); // a list is an array of machines
+    const shown = machines.filter(({ id }) => now >= (hiddenUntil.get(id) ?? 0));
+    return { ...response, body: JSON.stringify(shown) };
   }
 
   async function takeEffect(request: HttpRequest, action: string): Promise<void> {
@@ -262,6 +289,11 @@ export function actionOf({ method, url }: HttpRequest): string {
     if (method !== "GET") return pathname.endsWith("/machines") ? `${method} create` : `${method} app`;
     return searchParams.get("include_deleted") === "true" ? "GET list all" : "GET list";
   }
+}
+
+function wantedOf({ body }: HttpRequest): string {
+  const { name, region }: { name?: string; region?: string } = JSON.parse(body ?? "{}");
+  return `${name} in ${region}`;
 }
 
 function answerOf(status: number, body: string): HttpResponse {

@@ -39,6 +39,18 @@ const steps = (...states: readonly string[]) =>
 const definition = { spec: { steps: [{ name: "s0" }, { name: "s1", dependsOn: ["s0"] }] } };
 const running = row(1, "WorkflowRun", { status: { definition, steps: steps("Running", "Running") } });
 
+const condition = (type: string, status: string) => ({ type, status, observedGeneration: 1, reason: "", message: "" });
+const claims = row(1, "Instance", {
+  spec: { env: { MODE: "b" } },
+  status: { machine: { id: "m1" }, conditions: [condition("Ready", "True"), condition("Synced", "True")] },
+});
+const create = { action: "POST create", wanted: "fw-1 in iad" };
+const refusal = (status: number, headers: Readonly<Record<string, string>> = {}) => ({
+  status,
+  headers,
+  body: '{"error":"insufficient_capacity"}',
+});
+
 interface Case {
   readonly violates: string;
   readonly by: (world: Invariants, pass: (ms: number) => void) => void;
@@ -94,6 +106,51 @@ const CASES: readonly Case[] = [
     by: ({ committed, began }) => {
       committed(running);
       [attempt("s0"), attempt("s0")].forEach(began);
+    },
+  },
+  {
+    violates: "S4 attempt 0b7c1f1e-8c1d-4c53-9a0e-6f2f0a8c1d11/s0/1 began while a former one still runs on m0",
+    by: ({ committed, machineChanged, began }) => {
+      committed(running);
+      machineChanged(machine("m0", "started"));
+      began({ ...attempt("s0"), beside: ["m0"] });
+    },
+  },
+  {
+    violates: "S4 WorkflowRun x is cancelled and decides on attempt 2 of s0",
+    by: ({ committed }) => {
+      const cancelled = { spec: { cancel: true }, status: { steps: steps("Pending") } };
+      committed(row(1, "WorkflowRun", cancelled));
+      const step = { name: "s0", state: "Running", attempts: 2 };
+      committed(row(2, "WorkflowRun", { ...cancelled, status: { steps: [step] } }));
+    },
+  },
+  {
+    violates: "S9 instance x says that its machine is as generation 1 has it",
+    by: ({ committed, machineChanged }, pass) => {
+      machineChanged(machine("m1", "started"));
+      pass(120_000);
+      committed(claims);
+    },
+  },
+  {
+    violates: "E1",
+    by: ({ committed }) => committed(row(1, "Event", { reason: "CreateRefused", message: "insufficient resources" })),
+  },
+  {
+    violates: "S13 GET list although Fly had asked for a pause of 1500 ms more",
+    by: ({ called }, pass) => {
+      called({ action: "GET list" })(refusal(429, { "retry-after": "2" }));
+      pass(500);
+      called({ action: "GET list" });
+    },
+  },
+  {
+    violates: "S13 fw-1 in iad was asked for again 5000 ms after there was no room for it",
+    by: ({ called }, pass) => {
+      called(create)(refusal(422));
+      pass(5000);
+      called(create);
     },
   },
   { violates: "for a run that does not exist", by: ({ began }) => began(attempt("s0")) },
@@ -203,6 +260,11 @@ test("what is right violates nothing", () => {
   invariants.machineChanged(machine("m1", "started"));
   invariants.machineChanged(machine("m1", "destroyed"));
   invariants.machineChanged(machine("m2", "started"));
+  invariants.called(create)(refusal(422));
+  pass(15_000);
+  invariants.called(create)(refusal(429, { "retry-after": "2" }));
+  invariants.started();
+  invariants.called(create);
   pass(DOUBLE_MAX_MS + 1);
   invariants.tick();
   expect(violations).toEqual([]);
@@ -251,4 +313,11 @@ test("a machine without its instance, and an instance without its machine, are n
   const instance = JSON.parse(row(1, "Instance", { spec: { operatingMode: "Running" } }).body);
   expect(unsettled([], [machine("m1", "started")])).toEqual([expect.stringContaining("S2 machine m1")]);
   expect(unsettled([instance], [])).toEqual([expect.stringContaining("S1 instance x has 0 machines")]);
+});
+
+test("an instance that a run should have taken with it is not at rest", () => {
+  const over = { definition: { spec: { cleanup: "Always" } }, conditions: [condition("Succeeded", "False")] };
+  const run = JSON.parse(row(1, "WorkflowRun", { status: over }, { uid: "r" }).body);
+  const left = { ...JSON.parse(claims.body), metadata: { name: "x-box", uid: UID, ownerReferences: [{ uid: "r" }] } };
+  expect(unsettled([run, left], [])).toContain("S2 instance x-box was to go with run x, which is over");
 });

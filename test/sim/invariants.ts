@@ -6,7 +6,11 @@ import { OWNER } from "../../controller/machines/wire.ts";
 import type { Instance } from "../../crds/instance.ts";
 import { type AnyResource, findCondition } from "../../crds/resource.ts";
 import type { WorkflowRun } from "../../crds/workflow-run.ts";
+import { createClaims } from "./claims.ts";
+import { isForeign } from "./foreign.ts";
 import type { BegunJob } from "./jobs-on-machines.ts";
+import { leftBehind } from "./left-behind.ts";
+import { createPauses, type Pauses } from "./pauses.ts";
 import { createPromises, type Promises } from "./promises.ts";
 
 export interface HistoryRow {
@@ -59,6 +63,9 @@ export interface Invariants extends Pick<Promises, "acknowledged" | "healed" | "
   delayed(action: string, records: readonly MachineRecord[], cloudMs: number): void;
   started(): void;
   logged(line: string): void;
+  /** A call to Fly. */
+  readonly called: Pauses["called"];
+  readonly jumped: Pauses["jumped"];
   /** Objects that exist, by uid. */
   readonly objects: ReadonlyMap<string, AnyResource>;
   /** Calls that Fly took and that were no reads. */
@@ -75,6 +82,8 @@ export function createInvariants({ nowMs, wallMs = nowMs, violated }: InvariantO
   const doubledSince = new Map<string, number>();
   const begun = new Set<string>();
   const succeeded = new Set<string>();
+  const pauses = createPauses({ nowMs, violated });
+  const claims = createClaims({ nowMs, violated });
   let revision = 0;
   let startedMs = 0;
   let delayedMs: number | undefined;
@@ -92,6 +101,8 @@ export function createInvariants({ nowMs, wallMs = nowMs, violated }: InvariantO
     const before = shown.get(uid);
     if (before) transition(row, before, object, specText);
     promises.committed(row, object);
+    claims.committed(object);
+    if (before && before.specText !== specText) pauses.changed(uid);
     if ((object.status?.observedGeneration ?? 0) > generation)
       violated(`S9 ${row.kind} ${row.name} observed the future`);
     if (row.type === "DELETED") {
@@ -135,7 +146,10 @@ export function createInvariants({ nowMs, wallMs = nowMs, violated }: InvariantO
       if (final && (now?.state !== step.state || now.attempts !== step.attempts)) {
         violated(`S4 ${what}: step ${step.name} was ${step.state} and is ${now?.state}`);
       }
-      if ((now?.attempts ?? 0) < step.attempts) violated(`S4 ${what}: step ${step.name} forgot an attempt`);
+      const attempts = now?.attempts ?? 0;
+      if (attempts < step.attempts) violated(`S4 ${what}: step ${step.name} forgot an attempt`);
+      if (attempts > step.attempts && isCancelled(before))
+        violated(`S4 ${what} is cancelled and decides on attempt ${attempts} of ${step.name}`);
     }
   }
 
@@ -150,6 +164,7 @@ export function createInvariants({ nowMs, wallMs = nowMs, violated }: InvariantO
 
   function machineChanged(record: MachineRecord): void {
     promises.machineChanged(record);
+    claims.machineChanged(record);
     const uid = record.config.metadata?.[OWNER.uid] ?? "";
     const live = record.phase !== "destroyed" && record.phase !== "destroying";
     machines.set(record.id, { uid, live });
@@ -178,8 +193,11 @@ export function createInvariants({ nowMs, wallMs = nowMs, violated }: InvariantO
     promises.tick();
   }
 
-  function began({ key, machineId }: BegunJob): void {
+  function began({ key, machineId, beside = [] }: BegunJob): void {
     const id = `${key.run}/${key.step}/${key.attempt}`;
+    // A machine that was let go, and what runs there, is nobody's business any more.
+    const other = beside.find((each) => machines.get(each)?.uid !== "");
+    if (other) violated(`S4 attempt ${id} began while a former one still runs on ${other}`);
     if (begun.has(id)) violated(`S4 attempt ${id} began a second time, on ${machineId}`);
     begun.add(id);
     promises.began({ key, machineId });
@@ -207,6 +225,8 @@ export function createInvariants({ nowMs, wallMs = nowMs, violated }: InvariantO
     destroyed,
     began,
     tick,
+    called: pauses.called,
+    jumped: pauses.jumped,
     exited(job, exitCode) {
       const { key } = job;
       promises.exited(job);
@@ -233,6 +253,7 @@ export function createInvariants({ nowMs, wallMs = nowMs, violated }: InvariantO
     started() {
       startedMs = nowMs();
       promises.started();
+      pauses.started();
     },
     logged(line) {
       if (line.includes(SECRET)) violated(`S12 a secret is in the log: ${line.slice(0, 200)}`);
@@ -254,6 +275,7 @@ export function unsettled(objects: Iterable<AnyResource>, records: readonly Mach
     ...instances.flatMap((each) => unsettledInstance(each, records)),
     ...all.flatMap(unfinished),
     ...records.flatMap((record) => unowned(record, instances)),
+    ...leftBehind(all),
   ];
 }
 
@@ -291,8 +313,13 @@ function unfinished(object: AnyResource): readonly string[] {
 
 function unowned(record: MachineRecord, instances: readonly Instance[]): readonly string[] {
   const uid = record.config.metadata?.[OWNER.uid];
-  if (!isLive(record) || uid === undefined || instances.some((each) => each.metadata.uid === uid)) return [];
+  if (!isLive(record) || uid === undefined || isForeign(record) || instances.some((each) => each.metadata.uid === uid))
+    return [];
   return [`S2 machine ${record.id} (${record.phase}) belongs to ${uid}, which does not exist`];
+}
+
+function isCancelled({ metadata, spec }: WorkflowRun): boolean {
+  return spec.cancel || metadata.deletionTimestamp !== undefined;
 }
 
 const isLive = ({ phase }: MachineRecord) => phase !== "destroyed" && phase !== "destroying";

@@ -38,6 +38,8 @@ interface Machine {
 export interface BegunJob {
   readonly key: AttemptKey;
   readonly machineId: string;
+  /** Machines on which a former attempt of the same step runs at this moment. */
+  readonly beside?: readonly string[];
 }
 
 export interface JobsOnMachines {
@@ -115,8 +117,21 @@ export function jobsOnMachines(
       endsAtMs: clock.monotonic() + Number(ms),
       observation: { state: "Running" },
     });
-    seen.began({ key, machineId: id });
+    seen.began({ key, machineId: id, beside: runningFormer(key) });
     return { state: "Running" };
+  }
+
+  function runningFormer({ run, step, attempt }: AttemptKey): readonly string[] {
+    const formers = Array.from({ length: attempt - 1 }, (_, index) => idOf({ run, step, attempt: index + 1 }));
+    return [...machines].flatMap(([id, { jobs, frozenAtMs }]) =>
+      frozenAtMs === undefined &&
+      formers.some((former) => {
+        const job = jobs.get(former);
+        return job && settle(id, job).observation.state === "Running";
+      })
+        ? [id]
+        : [],
+    );
   }
 
   function cancel(id: string, { key }: JobRequest): StepObservation {

@@ -43,6 +43,7 @@ export interface Outside {
   readonly log: Log;
   readonly observeIntervalMs: number;
   readonly resyncMs: number;
+  readonly orphanPolicy: "Report" | "Delete";
   skewMs(): number;
   /** Whether the process dies at this point. */
   dies(effect: Effect, when: "before" | "after"): boolean;
@@ -131,7 +132,7 @@ export function startProcess(outside: Outside): Process {
       observeIntervalMs: outside.observeIntervalMs,
       resyncMs: outside.resyncMs,
       workers: WORKERS,
-      orphans: { policy: "Report" },
+      orphans: { policy: outside.orphanPolicy },
       fatal,
     });
   };

@@ -33,6 +33,8 @@ export interface Memory {
   /** As namespace/name. */
   readonly boxes: Set<string>;
   readonly runs: NamedRun[];
+  /** The instance that was applied last. */
+  latest?: { readonly name: string; readonly namespace: string };
 }
 
 export function newMemory(): Memory {
@@ -58,6 +60,7 @@ const ACTS: readonly (readonly [number, Act])[] = [
   [6, (turn) => BOXES.slice(0, Math.ceil(turn.random.next() * BOXES.length)).map((name) => apply(name, turn))],
   [4, (turn) => BOXES.slice(Math.ceil(turn.random.next() * BOXES.length)).map((name) => removeInstance(name, turn))],
   [7, (turn) => [removeInstance(box(turn), turn)]],
+  [5, thoughtBetter],
   [6, (turn) => [editBox(turn, mode(pick(turn.random, ["Running", "Suspended", "Stopped"])))]],
   [4, backAndForth],
   [4, madeAnew],
@@ -139,6 +142,12 @@ function madeAnew(turn: Turn): readonly Operation[] {
   return [gone, create("instances", instance(name, turn.random), turn.namespace)];
 }
 
+/** What was just asked for is not wanted after all, while its machine is still being made. */
+function thoughtBetter(turn: Turn): readonly Operation[] {
+  const { latest } = turn.memory;
+  return latest ? [removeInstance(latest.name, { ...turn, namespace: latest.namespace })] : [];
+}
+
 /** A client that was not answered asks again. */
 function twice(turn: Turn): readonly Operation[] {
   const asked = pick(turn.random, [startRun, (_name: string, all: Turn) => apply(box(all), all)])(
@@ -171,7 +180,9 @@ function instance(name: string, random: Random) {
 }
 
 /** As `kubectl apply` does: made when it is new, changed when it is there. Now and then somebody is wrong about that. */
-function apply(name: string, { random, namespace, memory: { boxes } }: Turn): Operation {
+function apply(name: string, { random, namespace, memory }: Turn): Operation {
+  const { boxes } = memory;
+  memory.latest = { name, namespace };
   const id = `${namespace}/${name}`;
   const known = boxes.has(id) && random.next() < 0.9;
   boxes.add(id);

@@ -14,7 +14,9 @@ import type { Store } from "../../controller/store/store.ts";
 import type { AnyResource, Condition } from "../../crds/resource.ts";
 import { virtualClock } from "../virtual-clock.ts";
 import { type Struck, strike } from "./blows.ts";
+import { troubledBoots } from "./boot-troubles.ts";
 import { CALM, faultyHttp, pick, type Ratios } from "./faults.ts";
+import { FOREIGN_METADATA, isForeign } from "./foreign.ts";
 import { createInvariants, type HistoryRow, SECRET } from "./invariants.ts";
 import { type BegunJob, jobsOnMachines } from "./jobs-on-machines.ts";
 import { lightWeb } from "./light-web.ts";
@@ -29,6 +31,9 @@ import type { Operation } from "./workload.ts";
 const SETTLE_TURNS = 1;
 const OBSERVE_MS = [5_000, 10_000, 30_000];
 const RESTART_MAX_MS = 15_000;
+/** The share of seeds whose orphans are collected, and how long their lists hide a machine. */
+const COLLECTING = 0.3;
+const HIDDEN_MS = 90_000;
 /** A process that finds no database at its start gives up, and is meant to; that is no news here. */
 const STORE_STEADY_MS = 2_000;
 /** An answer of 503 is about a commit that failed as lately as this. */
@@ -78,10 +83,11 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
       script?.exited(job, code);
     },
   });
+  const boots = troubledBoots(jobs.guests);
   const cloud = new Cloud({
     clock,
     random,
-    guests: jobs.guests,
+    guests: boots.guests,
     knobs: script ? {} : knobsFor(random.next()),
     state: {
       ...noStateStore,
@@ -89,6 +95,8 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     }, // machines are saved as records
   });
   cloud.apps.create({ name: APP, organization: "personal" });
+  const collects = !script && random.next() < COLLECTING;
+  if (!script) cloud.createMachine(APP, { config: { image: "ubuntu:22.04", metadata: FOREIGN_METADATA } });
   const phases = new Map<string, string>();
 
   function machineSaved(record: MachineRecord): void {
@@ -104,11 +112,16 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     random,
     trace,
     ratios: () => ratios.call,
+    // Longer than an instance waits before it asks again; what a delete leaves behind by that is collected.
+    hiddenMs: () => (collects ? HIDDEN_MS : 0),
+    called: invariants.called,
     answered(action, status) {
       invariants.answered(action, status);
-      const [, id] = /^DELETE destroy (\w+)/.exec(action) ?? [];
+      const [, id] = /^(?:DELETE|POST|PUT) \w+ (\w+)/.exec(action) ?? [];
       const record = status < 300 && cloud.machinesOf(APP).find((each) => each.id === id);
-      if (record) invariants.destroyed(record);
+      if (!record) return;
+      if (isForeign(record)) violated(`S7 ${action}, a machine of another controller`);
+      if (action.startsWith("DELETE destroy")) invariants.destroyed(record);
     },
     delayed: (action) => invariants.delayed(action, cloud.machinesOf(APP), clock.now()),
   });
@@ -190,6 +203,7 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
       wires,
       log,
       observeIntervalMs,
+      orphanPolicy: collects ? "Delete" : "Report",
       resyncMs,
       opened: watchers.watch,
       skewMs: () => skewMs,
@@ -237,9 +251,11 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     cloud,
     guests: memory,
     wires,
+    boots,
     random,
     jump: (ms) => {
       skewMs += ms;
+      invariants.jumped();
     },
     later,
   };
@@ -249,6 +265,7 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     clock,
     cloud,
     wires,
+    boots,
     trace,
     invariants,
     violations,

@@ -1,17 +1,18 @@
-// `npm run sim -- --mutants [--only NAME] [--seeds N] [--jobs N]`: would the simulator have seen the bugs that peers had?
+// `npm run sim -- --mutants [--only NAME,…] [--seeds N] [--jobs N]`: would the simulator have seen the bugs that peers had?
 // Exit code 1 when it misses one.
 import { MUTANTS } from "./catalogue.ts";
 import { type Hunted, hunt } from "./hunt.ts";
 
 export interface MutantOptions {
-  /** A name; all when empty. */
+  /** Names with commas between them; all when empty. */
   readonly only: string;
   readonly seeds: number;
   readonly jobs: number;
 }
 
 export async function huntMutants({ only, seeds, jobs }: MutantOptions): Promise<number> {
-  const mutants = MUTANTS.filter(({ name }) => only === "" || name === only);
+  const named = only.split(",");
+  const mutants = MUTANTS.filter(({ name }) => only === "" || named.includes(name));
   if (mutants.length === 0)
     throw new Error(`no mutant is called ${only}: ${MUTANTS.map(({ name }) => name).join(", ")}`);
   const stop = new AbortController();

@@ -11,12 +11,12 @@ export const MAKING: readonly Mutant[] = [
     name: "no-intent",
     bug: "a create is sent before anything durable says so",
     peer: "crossplane#3037",
-    breaks: ["S1", "S2"],
+    breaks: ["S1", "S2", "S13"],
     edits: [
       {
         file: CREATE,
-        find: "const intended = await commit(creating(instance, intent, clock.now()));",
-        replace: "const intended = { ...instance, status: creating(instance, intent, clock.now()) };",
+        find: "intended = await commit(creating(instance, intent, clock.now()));",
+        replace: "intended = { ...instance, status: creating(instance, intent, clock.now()) };",
       },
     ],
   },
@@ -54,6 +54,45 @@ export const MAKING: readonly Mutant[] = [
     ],
   },
   {
+    name: "unresolved-create-absent-at-once",
+    bug: "a create of unknown outcome had no effect when the next list does not show it",
+    peer: "crossplane-runtime#279",
+    breaks: ["S1", "S2", "S13"],
+    edits: [{ file: OBSERVE, find: "const left = CREATE_SETTLE_MS - (now - sinceMs);", replace: "const left = 0;" }],
+  },
+  {
+    name: "name-of-each-attempt",
+    bug: "every try of a create asks for another name, so that a late one cannot be told from a new one",
+    peer: "crossplane-runtime#340",
+    breaks: ["S1"],
+    edits: [
+      {
+        file: CREATE,
+        find: "const { retryAt: _done, createdAt: _former, ...rest } = next;",
+        replace: `const machineName = next.machineName.replace(/(x\\d+)?-(\\d+)$/, \`x\${clock.now()}-$2\`);
+    const { retryAt: _done, createdAt: _former, ...rest } = { ...next, machineName };`,
+      },
+    ],
+  },
+  {
+    name: "another-after-409",
+    bug: "a name that is taken is answered with another machine, not with the one that has it",
+    peer: "agent-sandbox#1277",
+    breaks: ["S1"],
+    edits: [
+      {
+        file: CREATE,
+        find: "return adoptNamed(instance, intent, error.machineId, signal);",
+        replace: `{
+      const incarnation = intent.incarnation + 1;
+      const provisioning = { ...intent, incarnation, machineName: machineName(instance.metadata.uid, incarnation) };
+      delete provisioning.requestedAt;
+      return waiting(instance, "Retrying", error.said, 0, { provisioning });
+    }`,
+      },
+    ],
+  },
+  {
     name: "list-with-gaps-resolves",
     bug: "a list that lacks known machines still proves that a create had no effect",
     peer: "fly.io/infra-log/machines-api-duplicates",
@@ -63,6 +102,19 @@ export const MAKING: readonly Mutant[] = [
         file: OBSERVE,
         find: 'if (await fleet.lacks(all, signal)) return doubt("the list of machines is not whole", DOUBT_RETRY_MS);',
         replace: "",
+      },
+    ],
+  },
+  {
+    name: "ambiguous-create-forgotten",
+    bug: "a create whose reply was lost counts as failed, and its machine is forgotten",
+    peer: "E2B#1498",
+    breaks: ["S1", "S2"],
+    edits: [
+      {
+        file: CREATE,
+        find: 'if (error.ambiguous || error.class === "exists") {',
+        replace: 'if (error.class === "exists") {',
       },
     ],
   },

@@ -2,7 +2,21 @@
 // for it. The source itself knows nothing of mutants, so what is simulated here is what runs in production, but for the bug.
 
 /** An invariant of `../README.md`. */
-export type Invariant = "S1" | "S2" | "S4" | "S5" | "S7" | "S9" | "S10" | "S12" | "S13" | "L1" | "L2" | "L3" | "L4";
+export type Invariant =
+  | "S1"
+  | "S2"
+  | "S4"
+  | "S5"
+  | "S7"
+  | "S9"
+  | "S10"
+  | "S12"
+  | "S13"
+  | "L1"
+  | "L2"
+  | "L3"
+  | "L4"
+  | "E1";
 
 export interface Edit {
   /** From the root of the repository. */

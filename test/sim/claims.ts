@@ -1,0 +1,48 @@
+// What the controller says of the world, held against the world: a claim about a generation, and the name it gives to a
+// failure. The names are those of README.md.
+import type { MachineRecord } from "../../controller/emulator/machine-record.ts";
+import type { Event } from "../../crds/event.ts";
+import type { Instance } from "../../crds/instance.ts";
+import { type AnyResource, findCondition } from "../../crds/resource.ts";
+
+export interface Claims {
+  committed(object: AnyResource): void;
+  machineChanged(record: MachineRecord): void;
+}
+
+/** How old a read may be that status is written from: a list that is shown again, how far it is behind, and a slow reply. */
+const STALE_READ_MS = 60_000;
+
+/** What Fly says of the one thing that users here ask for and cannot have. */
+const WRONG = /manifest/i;
+
+export function createClaims({ nowMs, violated }: { nowMs(): number; violated(what: string): void }): Claims {
+  const given = new Map<string, { readonly env: string; readonly sinceMs: number }>();
+
+  function instanceSays(instance: Instance): void {
+    const { name, generation } = instance.metadata;
+    const machine = given.get(instance.status?.machine?.id ?? "");
+    if (!machine || machine.env === envOf(instance.spec.env) || nowMs() - machine.sinceMs <= STALE_READ_MS) return;
+    const claimed = ["Ready", "Synced"].every((type) => {
+      const condition = findCondition(instance, type);
+      return condition?.status === "True" && condition.observedGeneration === generation;
+    });
+    if (claimed) violated(`S9 instance ${name} says that its machine is as generation ${generation} has it`);
+  }
+
+  return {
+    committed(object) {
+      if (object.kind === "Instance") instanceSays(object as Instance); // by its kind
+      if (object.kind !== "Event") return;
+      const { reason, message = "" } = object as Event; // by its kind
+      if (reason === "CreateRefused" && !WRONG.test(message))
+        violated(`E1 what may pass is called a refusal: ${message}`);
+    },
+    machineChanged({ id, config }) {
+      const env = envOf(config.env);
+      if (given.get(id)?.env !== env) given.set(id, { env, sinceMs: nowMs() });
+    },
+  };
+}
+
+const envOf = (env: Readonly<Record<string, unknown>> | undefined) => JSON.stringify(Object.entries(env ?? {}).sort());

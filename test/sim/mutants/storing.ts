@@ -1,0 +1,82 @@
+// Bugs in the store and in who may write what: stale writes, gaps in revisions and watches, a deletion that is taken back.
+import type { Mutant } from "./mutant.ts";
+
+export const STORING: readonly Mutant[] = [
+  {
+    name: "stale-write",
+    bug: "a write that was decided on an older state is taken",
+    peer: "agent-sandbox#418",
+    breaks: ["S4", "S9"],
+    edits: [
+      {
+        file: "controller/store/transition.ts",
+        find: "if (wanted.resourceVersion && wanted.resourceVersion !== resourceVersion) {",
+        replace: "if (false) {",
+      },
+    ],
+  },
+  {
+    name: "revision-lost-in-conflict",
+    bug: "a create that is refused uses up a revision",
+    peer: "field.md 4.2 S10",
+    breaks: ["S10"],
+    edits: [
+      {
+        file: "controller/store/object-store.ts",
+        find: "      throw new AlreadyExistsError(kind, object.metadata);\n    }\n    const next",
+        replace:
+          "      ledger.advance();\n      throw new AlreadyExistsError(kind, object.metadata);\n    }\n    const next",
+      },
+    ],
+  },
+  {
+    name: "watch-coalesces",
+    bug: "of the writes of one commit a watcher sees the last",
+    peer: "sieve-project/sieve: unobserved state",
+    breaks: ["S10"],
+    edits: [
+      {
+        file: "controller/store/watch-hub.ts",
+        find: "for (const watcher of watchers) serve(watcher, change);",
+        replace: "if (row === rows.at(-1)) for (const watcher of watchers) serve(watcher, change);",
+      },
+    ],
+  },
+  {
+    name: "deletion-taken-back",
+    bug: "a status that is written takes back a deletion",
+    peer: "agent-sandbox#599",
+    breaks: ["S9"],
+    edits: [
+      {
+        file: "controller/store/transition.ts",
+        find: "const { status: _replaced, ...rest } = current;",
+        replace: `const { status: _replaced, ...kept } = current;
+  const { deletionTimestamp: _mark, ...metadata } = kept.metadata;
+  const rest = { ...kept, metadata };`,
+      },
+    ],
+  },
+  {
+    name: "observed-too-early",
+    bug: "status says that it has observed a generation that it was not decided on",
+    peer: "agent-sandbox#119",
+    breaks: ["S9"],
+    edits: [
+      {
+        file: "controller/runtime/managed.ts",
+        find: `return store.updateStatus(kind, keyOf(object), () => status, {
+      uid: object.metadata.uid,
+      resourceVersion: object.metadata.resourceVersion,
+    });`,
+        replace: `const { uid } = object.metadata;
+    const observed = ({ metadata: { generation: observedGeneration } }) => ({
+      ...status,
+      observedGeneration,
+      conditions: status.conditions?.map((each) => ({ ...each, observedGeneration })),
+    });
+    return store.updateStatus(kind, keyOf(object), observed, { uid });`,
+      },
+    ],
+  },
+];
