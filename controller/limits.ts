@@ -164,9 +164,6 @@ export const CREATES_IN_LINE = 64;
 /** A machine of ours without an instance is called an orphan after this long, so that a create in flight is not. */
 export const ORPHAN_GRACE_MS = 10 * 60_000;
 
-/** One look at whether a machine answers; the reconciler comes back rather than wait. */
-export const PROBE_MS = 2_000;
-
 /** How long one background wait for a machine's state asks Fly to hold the answer. */
 export const FOLLOW_WAIT_MS = 30_000;
 

@@ -2,9 +2,7 @@
 // any of them changes, what was known of it is forgotten.
 import type { Instance } from "../../crds/instance.ts";
 import { findCondition } from "../../crds/resource.ts";
-import { withTimeout } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
-import { PROBE_MS } from "../limits.ts";
 import type { Machine } from "../machines/wire.ts";
 import { ACKNOWLEDGE_HOST_KEY, mistrustOf, type Reachability, type Target } from "../transports/transport.ts";
 import { isHostUnknown } from "./instance-plan.ts";
@@ -27,7 +25,7 @@ const PROBE_RETRY_MS = 500;
 /** A machine reached by exec only is asked this often whether SSH has come up meanwhile. */
 const UPGRADE_MS = 30_000;
 
-export function createProber({ reach, clock, app }: InstanceWorld): Prober {
+export function createProber({ reach, app }: InstanceWorld): Prober {
   const acknowledged = new Map<string, string>();
   const addresses = new Map<string, { readonly id: string; readonly address: string }>();
 
@@ -41,7 +39,7 @@ export function createProber({ reach, clock, app }: InstanceWorld): Prober {
 
   async function ask(target: Target, signal: AbortSignal): Promise<Reachability> {
     try {
-      return await withTimeout(clock, PROBE_MS, "probe", signal, (limit) => reach.probe(target, limit));
+      return await reach.probe(target, signal);
     } catch (error) {
       signal.throwIfAborted();
       return { reachable: false, reason: "Probing", message: `no answer yet: ${messageOf(error)}` };
@@ -93,5 +91,5 @@ function lastKnown(found: Reachability, instance: Instance, machine: Machine): R
 
 function nextProbe(found: Reachability): number | undefined {
   if (found.reachable) return found.via === "Exec" ? UPGRADE_MS : undefined;
-  return found.reason === "HostKeyMismatch" ? undefined : PROBE_RETRY_MS;
+  return found.reason === "HostKeyMismatch" ? undefined : Math.max(PROBE_RETRY_MS, found.againMs ?? 0);
 }

@@ -70,21 +70,22 @@ export function createReach(options: ReachOptions): Reach {
 
   async function probe(target: Target, signal: AbortSignal): Promise<Reachability> {
     const machine = machineOf(target);
-    if (machine.finding && isFresh(machine)) return machine.finding;
+    if (machine.finding && isFresh(machine)) return withPause(machine, machine.finding);
     const looking = look(machine);
-    const enough = new AbortController();
-    const limit = clock.sleep(PROBE_WAIT_MS, AbortSignal.any([signal, enough.signal]));
-    const waited = limit.then(undecided, undecided);
     try {
-      return await Promise.race([looking, waited]);
-    } finally {
-      enough.abort();
-    }
-    function undecided(): Reachability {
-      const last = machine.finding;
+      return withPause(
+        machine,
+        await withTimeout(clock, PROBE_WAIT_MS, "probe", signal, (limit) => orAborted(looking, limit, name(target))),
+      );
+    } catch {
+      const last = machine.finding; // the attempt goes on, and nobody is kept waiting for it
       if (last && !(last.reachable && last.via === "SSH")) return last; // a lost connection shows nothing any more
       return { reachable: false, reason: "Probing", message: `trying SSH to [${target.host}]:${target.port}` };
     }
+  }
+
+  function withPause(machine: Machine, finding: Reachability): Reachability {
+    return finding.reachable || machine.mismatch ? finding : { ...finding, againMs: freshForMs(machine) };
   }
 
   /** Starts an attempt, or joins the one under way. */
@@ -180,16 +181,19 @@ export function createReach(options: ReachOptions): Reach {
   }
 
   function isFresh(machine: Machine): boolean {
-    if (machine.mismatch || machine.shared?.alive) return true;
-    if (!machine.finding) return false;
+    return freshForMs(machine) > 0;
+  }
+
+  /** How long what is known stands before the machine is tried again. */
+  function freshForMs({ mismatch, shared, finding, foundAtMs, sinceMs, failures }: Machine): number {
+    if (mismatch || shared?.alive) return Number.POSITIVE_INFINITY;
+    if (!finding || (finding.reachable && finding.via === "SSH")) return 0;
     const nowMs = clock.monotonic();
-    const ageMs = nowMs - machine.foundAtMs;
-    if (!machine.finding.reachable) {
-      const graceEndMs = machine.sinceMs + SSH_GRACE_MS;
-      if (machine.foundAtMs < graceEndMs && nowMs >= graceEndMs) return false; // exec may be tried from now on
-      return ageMs < backoffMs({ baseMs: PROBE_RETRY_MS, maxMs: PROBE_RETRY_MAX_MS }, machine.failures);
-    }
-    return machine.finding.via === "Exec" && ageMs < PROBE_FRESH_MS;
+    if (finding.reachable) return foundAtMs + PROBE_FRESH_MS - nowMs;
+    const pauseMs = backoffMs({ baseMs: PROBE_RETRY_MS, maxMs: PROBE_RETRY_MAX_MS }, failures);
+    const graceEndMs = sinceMs + SSH_GRACE_MS; // exec may be tried from then on
+    const untilMs = foundAtMs < graceEndMs ? Math.min(foundAtMs + pauseMs, graceEndMs) : foundAtMs + pauseMs;
+    return untilMs - nowMs;
   }
 
   /** A machine that has moved is another one, but what was wrong with its host key stays wrong. */

@@ -74,13 +74,15 @@ export type Reachability =
       readonly reachable: false;
       readonly reason: "HostKeyMismatch" | "NotReachable" | "Probing";
       readonly message: string;
+      /** The machine is not tried again before this long; who asks sooner hears the same. */
+      readonly againMs?: number | undefined;
     };
 
 /** One door to all machines: picks the transport, reuses sessions, and remembers what it found. */
 export interface Reach {
   /** A session to the machine by the best way that answers. Rejects with TransportError. */
   session(target: Target, signal: AbortSignal): Promise<Session>;
-  /** Tries the machine if nothing is known of it yet or what is known is old; bounded by the signal. */
+  /** Tries the machine if nothing is known of it yet or what is known is old; answers within PROBE_WAIT_MS. */
   probe(target: Target, signal: AbortSignal): Promise<Reachability>;
   /** Forgets sessions and findings: the machine has stopped, moved or gone. */
   forget(machineId: string): void;

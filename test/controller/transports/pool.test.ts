@@ -200,11 +200,27 @@ describe("a machine that SSH does not reach", () => {
     const { reach, clock } = setUp(REFUSED, new TransportError("down", "exec refused"));
     await reach.probe(TARGET, never);
     await clock.advance(11_000);
-    expect(await reach.probe(TARGET, never)).toEqual({
+    expect(await reach.probe(TARGET, never)).toMatchObject({
       reachable: false,
       reason: "NotReachable",
       message: "connection refused; exec refused",
     });
+  });
+
+  test("says when it is tried again, and not asking before then misses nothing", async () => {
+    const { reach, clock, ssh } = setUp(REFUSED, new TransportError("down", "exec refused"));
+    for (let tries = 1; tries <= 12; tries += 1) {
+      const found = await reach.probe(TARGET, never);
+      const againMs = found.reachable ? 0 : (found.againMs ?? 0);
+      expect(ssh.connects).toBe(tries);
+      expect(againMs).toBeGreaterThan(0);
+      await clock.advance(againMs - 1);
+      expect(await reach.probe(TARGET, never)).toMatchObject({ reachable: false, againMs: 1 });
+      expect(ssh.connects).toBe(tries);
+      await clock.advance(1);
+    }
+    ssh.behaviour = "up";
+    expect(await reach.probe(TARGET, never)).toMatchObject({ reachable: true, via: "SSH" });
   });
 
   test("is not tried at every probe, but more and more rarely", async () => {
