@@ -27,6 +27,15 @@ export interface QueueOptions {
   readonly backoff?: Backoff;
 }
 
+interface Taker {
+  readonly signal: AbortSignal;
+  readonly resolve: (name: string) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** A reason spares the error with its stack that an abort without one makes. */
+const REPLACED = "an earlier name has come";
+
 const DEFAULT_BACKOFF: Backoff = { baseMs: 200, maxMs: 5 * 60_000 };
 
 export function createQueue({ clock, random, backoff = DEFAULT_BACKOFF }: QueueOptions): Queue {
@@ -36,7 +45,8 @@ export function createQueue({ clock, random, backoff = DEFAULT_BACKOFF }: QueueO
   const failures = new Map<string, number>();
   const due = new Map<string, number>();
   const delayed = heap<string>();
-  const takers: ((name: string) => void)[] = [];
+  const takers: Taker[] = [];
+  const heard = new WeakSet<AbortSignal>();
   const closing = new AbortController();
   let alarm: { readonly at: number; readonly cancel: AbortController } | undefined;
 
@@ -53,7 +63,22 @@ export function createQueue({ clock, random, backoff = DEFAULT_BACKOFF }: QueueO
       return;
     }
     working.add(name);
-    taker(name);
+    taker.resolve(name);
+  }
+
+  /** All workers share a signal: with a listener for each of them, taking a name would cost the more the more wait. */
+  function hear(signal: AbortSignal): void {
+    if (heard.has(signal)) return;
+    heard.add(signal);
+    signal.addEventListener(
+      "abort",
+      () => {
+        const leaving = takers.filter((each) => each.signal === signal);
+        takers.splice(0, takers.length, ...takers.filter((each) => each.signal !== signal));
+        for (const taker of leaving) taker.reject(signal.reason);
+      },
+      { once: true },
+    );
   }
 
   function addAfter(name: string, ms: number): void {
@@ -73,7 +98,7 @@ export function createQueue({ clock, random, backoff = DEFAULT_BACKOFF }: QueueO
   function arm(): void {
     const next = delayed.peek();
     if (!next || closing.signal.aborted || (alarm && alarm.at <= next.priority)) return;
-    alarm?.cancel.abort();
+    alarm?.cancel.abort(REPLACED);
     const cancel = new AbortController();
     alarm = { at: next.priority, cancel };
     clock
@@ -107,17 +132,9 @@ export function createQueue({ clock, random, backoff = DEFAULT_BACKOFF }: QueueO
         working.add(name);
         return Promise.resolve(name);
       }
+      hear(signal);
       return new Promise((resolve, reject) => {
-        const taker = (taken: string) => {
-          signal.removeEventListener("abort", leave);
-          resolve(taken);
-        };
-        const leave = () => {
-          takers.splice(takers.indexOf(taker), 1);
-          reject(signal.reason);
-        };
-        takers.push(taker);
-        signal.addEventListener("abort", leave, { once: true });
+        takers.push({ signal, resolve, reject });
       });
     },
     done(name) {
