@@ -101,14 +101,16 @@ function unchanged(slot: Slots<Conditions>, given: Given) {
   if (given.namespace) found = found.where("objects.namespace", "=", slot("namespace"));
   if (given.name) found = found.where("objects.name", "=", slot("name"));
   if (given.owner) {
-    found = found.where(({ exists, selectFrom }) =>
-      exists(
+    // From the owner to what is its own: the other way round every object of the kind would be asked for its owners.
+    found = found.where(({ eb, refTuple, selectFrom }) =>
+      eb(
+        refTuple("objects.namespace", "objects.name"),
+        "in",
         selectFrom("owners")
-          .select("owners.owner")
+          .select(["owners.namespace", "owners.name"])
           .where("owners.owner", "=", slot("owner"))
-          .whereRef("owners.kind", "=", "objects.kind")
-          .whereRef("owners.namespace", "=", "objects.namespace")
-          .whereRef("owners.name", "=", "objects.name"),
+          .where("owners.kind", "=", slot("kind"))
+          .$asTuple("namespace", "name"),
       ),
     );
   }
