@@ -1,11 +1,13 @@
 // Kills the process at every effect of a scenario, in three ways, and each time plays the scenario to its end on the same
 // database: all invariants hold, and what is true in the end is what would have been true without. A point that was not
 // reached is an error.
+
 import { createWitness, differences, type Facts } from "./facts.ts";
+import { CALM } from "./faults.ts";
 import { unsettled } from "./invariants.ts";
 import { RESYNC_MS } from "./process.ts";
 import { createReaper, MODES, type Point, pointText, type Reaper, type SeenEffect } from "./reaper.ts";
-import type { Scenario } from "./scenarios.ts";
+import type { Scenario } from "./scenarios/scenario.ts";
 import { userOf } from "./user.ts";
 import { simWorld, type World } from "./world.ts";
 
@@ -21,8 +23,10 @@ export interface Play {
 const SEED = 1;
 const OBSERVE_MS = 30_000;
 const OUTAGE_MS = 3000;
+/** Before the story begins, what was given has settled. */
+const QUIET_MS = 5000;
 const REST_WITHIN_MS = 60 * 60_000;
-const RESYNCS = 3;
+const RESYNCS = 2;
 
 /**
  * Plays a scenario; its process dies at each of the points, one after the other. `course` is the same play without the
@@ -34,7 +38,8 @@ export async function play(scenario: Scenario, points: readonly Point[], course?
   const world: World = simWorld(SEED, undefined, {
     ...witness,
     dies: reaper.dies,
-    observeIntervalMs: OBSERVE_MS,
+    observeIntervalMs: scenario.observeIntervalMs ?? OBSERVE_MS,
+    knobs: scenario.knobs ?? {},
     outageMs: OUTAGE_MS,
   });
   try {
@@ -59,8 +64,9 @@ async function perform(scenario: Scenario, world: World, reaper: Reaper): Promis
   const user = userOf(world);
   world.start();
   await scenario.given?.(user);
-  await world.clock.advance(RESYNC_MS);
+  await world.clock.advance(QUIET_MS);
   world.trace.add("the story begins");
+  world.ratios = { ...CALM, call: { ...CALM.call, ...scenario.calls } };
   reaper.begin();
   await scenario.story(user);
   await settle(world);
@@ -120,18 +126,20 @@ export interface Exploration {
 }
 
 export interface Choice {
-  /** Which of the points, by their number; all of them unless told. */
-  point?(number: number): boolean;
-  /** After which of the points, by their number, the second life dies as well. */
-  double?(number: number): boolean;
+  /** Which of the points, by their number, of a scenario of so many effects. */
+  point(number: number, effects: number): boolean;
+  /** After which of them the second life dies as well. */
+  double(number: number): boolean;
 }
 
 /** The effects of a new process that may be its last, in turn; what follows is as in the first life. */
 const SECOND_EFFECTS = 8;
 
-/** Every point of a scenario, or those chosen. Where the scenario does not even work undisturbed, that is all it says. */
-export async function explore(scenario: Scenario, choice: Choice = {}): Promise<Exploration> {
-  const { point: isChosen = () => true, double: isDoubled = (number) => number % MODES.length === 1 } = choice;
+/** Every point, and after each effect a second death. */
+export const EVERYTHING: Choice = { point: () => true, double: (number) => number % MODES.length === 1 };
+
+/** The chosen points of a scenario. Where it does not even work undisturbed, that is all there is to say. */
+export async function explore(scenario: Scenario, choice: Choice): Promise<Exploration> {
   const reference = await play(scenario, []);
   const effects = effectsOf(reference);
   const all = effects.flatMap((_, effect) => MODES.map((mode): Point => ({ effect, mode })));
@@ -140,11 +148,11 @@ export async function explore(scenario: Scenario, choice: Choice = {}): Promise<
   const failed: Play[] = [];
   let [explored, doubles] = [0, 0];
   for (const [number, point] of all.entries()) {
-    if (!isChosen(number)) continue;
+    if (!choice.point(number, effects.length)) continue;
     const single = await play(scenario, [point], reference);
     explored += 1;
     if (single.problems.length > 0) failed.push(single);
-    if (single.problems.length > 0 || !isDoubled(number)) continue;
+    if (single.problems.length > 0 || !choice.double(number)) continue;
     const second = secondPoint(single, number);
     const double = await play(scenario, [point, second], single);
     doubles += 1;

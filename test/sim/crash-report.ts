@@ -1,8 +1,9 @@
 // `npm run sim -- --crash-points` explores every point of every scenario and prints a table; `--scenario TEXT` takes those
 // whose name contains it, and `--at 12/after` plays one point, or `12/after,3/before` one after the other, and prints all.
-import { explore, play, problemsOf } from "./crash-points.ts";
+import { EVERYTHING, explore, play, problemsOf } from "./crash-points.ts";
 import { type Point, parsePoint } from "./reaper.ts";
-import { SCENARIOS, type Scenario } from "./scenarios.ts";
+import { SCENARIOS } from "./scenarios/all.ts";
+import type { Scenario } from "./scenarios/scenario.ts";
 
 /** Answers the exit code. */
 export async function reportCrashPoints(name: string, at: string, nowMs: () => number): Promise<number> {
@@ -14,7 +15,7 @@ export async function reportCrashPoints(name: string, at: string, nowMs: () => n
   let plays = 0;
   let failures = 0;
   for (const scenario of scenarios) {
-    const { effects, points, explored, doubles, failed } = await explore(scenario);
+    const { effects, points, explored, doubles, failed } = await explore(scenario, EVERYTHING);
     const outcome = failed.length === 0 ? "as undisturbed" : `${failed.length} FAILED`;
     const figures = [effects.length, points, explored, doubles].map((each, column) =>
       String(each).padStart(["effects", "points", "explored", "doubles"][column]?.length ?? 0),

@@ -3,33 +3,41 @@
 import type { MachineRecord } from "../../controller/emulator/machine-record.ts";
 import type { Execution } from "../../crds/execution.ts";
 import type { Instance } from "../../crds/instance.ts";
-import { type AnyResource, findCondition } from "../../crds/resource.ts";
+import { type AnyResource, API_VERSION, findCondition } from "../../crds/resource.ts";
 import type { StepStatus, WorkflowRun } from "../../crds/workflow-run.ts";
 import { create, type Operation, patch, remove } from "./workload.ts";
 import type { World } from "./world.ts";
 
+type Kind = "Instance" | "Workflow" | "WorkflowRun" | "Execution";
+
 export interface User {
   readonly cloud: World["cloud"];
-  instance(name: string, spec?: object): Promise<void>;
-  edit(name: string, spec: object): Promise<void>;
-  workflow(name: string, spec: object): Promise<void>;
-  run(name: string, workflow: string): Promise<void>;
-  cancel(run: string): Promise<void>;
-  exec(name: string, instance: string, command: string): Promise<void>;
-  remove(plural: string, name: string): Promise<void>;
-  /** Until the instance is as its spec now wants; `reason` is that of Ready. */
-  settled(name: string, reason?: string): Promise<void>;
-  gone(kind: string, name: string): Promise<void>;
+  create(kind: Kind, name: string, spec: object): Promise<void>;
+  edit(kind: Kind, name: string, spec: object): Promise<void>;
+  remove(kind: Kind, name: string): Promise<void>;
+  /** Until the instance says of its present spec that it is so. */
+  settled(instance: string, reason?: string): Promise<void>;
+  /** Until the instance says of its machine that it is in a state. */
+  machineIs(instance: string, state: string): Promise<void>;
+  gone(kind: Kind, name: string): Promise<void>;
   finished(kind: "WorkflowRun" | "Execution", name: string): Promise<void>;
-  /** Until one step is in a state. */
   step(run: string, step: string, state: StepStatus["state"]): Promise<void>;
+  /** Until an attempt was seen on its machine. */
+  acknowledged(run: string, step: string, attempt: number): Promise<void>;
   until(holds: () => boolean): Promise<void>;
   /** Machines that carry the instance's name and live. */
-  machines(name: string): readonly MachineRecord[];
+  machines(instance: string): readonly MachineRecord[];
 }
 
 /** What takes longest is a create whose outcome has to be found out, and a run that waits for it. */
 const PATIENCE_MS = 30 * 60_000;
+const PLURALS: Readonly<Record<Kind, string>> = {
+  Instance: "instances",
+  Workflow: "workflows",
+  WorkflowRun: "workflowruns",
+  Execution: "executions",
+};
+
 const ASK_AGAIN_MS = 1000;
 const CONFLICT = 409;
 const NOT_FOUND = 404;
@@ -69,28 +77,18 @@ export function userOf(world: World): User {
   return {
     cloud,
     until,
-    instance: (name, spec = {}) =>
-      ask(create("instances", { ...head("Instance", name), spec: { region: "iad", ...spec } }), CONFLICT),
-    edit: (name, spec) => ask(patch("instances", name, { spec })),
-    workflow: (name, spec) => ask(create("workflows", { ...head("Workflow", name), spec }), CONFLICT),
-    run: (name, workflow) =>
-      ask(
-        create("workflowruns", { ...head("WorkflowRun", name), spec: { workflowRef: { name: workflow } } }),
-        CONFLICT,
-      ),
-    cancel: (run) => ask(patch("workflowruns", run, { spec: { cancel: true } })),
-    exec: (name, instance, command) =>
-      ask(
-        create("executions", { ...head("Execution", name), spec: { instance, command, timeoutMs: 60_000 } }),
-        CONFLICT,
-      ),
-    remove: (plural, name) => ask(remove(plural, name), NOT_FOUND),
+    create: (kind, name, spec) =>
+      ask(create(PLURALS[kind], { apiVersion: API_VERSION, kind, metadata: { name }, spec }), CONFLICT),
+    edit: (kind, name, spec) => ask(patch(PLURALS[kind], name, { spec })),
+    remove: (kind, name) => ask(remove(PLURALS[kind], name), NOT_FOUND),
     settled: (name, reason = "Ready") =>
       until(() => {
         const instance = find("Instance", name);
         const ready = instance && findCondition(instance as Instance, "Ready"); // by its kind
         return ready?.reason === reason && ready.observedGeneration === instance?.metadata.generation;
       }),
+    machineIs: (name, state) =>
+      until(() => (find("Instance", name) as Instance | undefined)?.status?.machine?.state === state), // by its kind
     gone: (kind, name) => until(() => find(kind, name) === undefined),
     finished: (kind, name) =>
       until(() => {
@@ -100,12 +98,13 @@ export function userOf(world: World): User {
         return verdict !== undefined && verdict.status !== "Unknown";
       }),
     step: (run, step, state) => until(() => stepOf(run, step)?.state === state),
+    acknowledged: (run, step, attempt) =>
+      until(() => {
+        const status = stepOf(run, step);
+        return status?.state === "Running" && status.attempts === attempt && status.acknowledgedAt !== undefined;
+      }),
     machines: (name) => world.machines().filter((each) => isNamed(each, name) && each.phase !== "destroyed"),
   };
-}
-
-function head(kind: string, name: string) {
-  return { apiVersion: "fly.lightfast.ai/v1", kind, metadata: { name } };
 }
 
 function isNamed({ config }: MachineRecord, name: string): boolean {

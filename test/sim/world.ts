@@ -43,6 +43,7 @@ export type World = ReturnType<typeof simWorld>;
 
 /** A world in which chance decides nothing about the process, and somebody looks at all that is true. */
 export interface Script {
+  readonly knobs: KnobChanges;
   readonly observeIntervalMs: number;
   /** From a death of the process to the next one. */
   readonly outageMs: number;
@@ -88,7 +89,7 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     clock,
     random,
     guests: boots.guests,
-    knobs: script ? {} : knobsFor(random.next()),
+    knobs: script?.knobs ?? knobsFor(random.next()),
     state: {
       ...noStateStore,
       save: async (kind, _id, value) => (kind === "machines" ? machineSaved(value as MachineRecord) : undefined),

@@ -2,14 +2,14 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
-import { type Mutant, mutated } from "./mutant.ts";
+import { type Edited, mutated } from "./mutant.ts";
 
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 const SEEDS = "test/sim/mutants/seeds.ts";
 
 /** Packages stay outside: `outfile` must lie where they are found. */
-export async function bundle(mutant: Mutant | undefined, outfile: string, entry = SEEDS): Promise<void> {
+export async function bundle(mutant: Edited | undefined, outfile: string, entry = SEEDS): Promise<void> {
   const left = new Set(mutant?.edits.map(({ file }) => file));
   const plugin: Plugin = {
     name: "mutant",

@@ -37,8 +37,10 @@ export interface Mutant {
   readonly edits: readonly Edit[];
 }
 
+export type Edited = Pick<Mutant, "name" | "edits">;
+
 /** The source of `file` with the bug in it; throws when it has changed under the mutant. */
-export function mutated({ name, edits }: Mutant, file: string, source: string): string {
+export function mutated({ name, edits }: Edited, file: string, source: string): string {
   return edits
     .filter((edit) => edit.file === file)
     .reduce((text, { find, replace }) => {
