@@ -49,8 +49,9 @@ export function createWitness(): Witness {
   }
 
   return {
-    committed({ body, name }) {
-      names.set((JSON.parse(body) as AnyResource).metadata.uid, name); // stored text is an object
+    committed({ body, name, object }) {
+      const known: AnyResource = object ?? JSON.parse(body); // stored text is an object
+      names.set(known.metadata.uid, name);
     },
     machineChanged(record) {
       const { phases } = seenOf(record);
