@@ -1,20 +1,22 @@
-// Three projects: `tidy` reads the source (part of `npm run check`), `unit` touches neither network nor real time,
+// Three projects: `tidy` reads the source, and whether each mutant still fits it (part of `npm run check`), `unit` touches neither network nor real time,
 // `e2e` starts real processes on loopback.
 import { defineConfig } from "vitest/config";
 
 const root = new URL("..", import.meta.url).pathname;
 
+const TIDY = ["test/tidy.test.ts", "test/sim/mutants/fit.test.ts"];
+
 export default defineConfig({
   root,
   test: {
     projects: [
-      { test: { name: "tidy", root, include: ["test/tidy.test.ts"] } },
+      { test: { name: "tidy", root, include: TIDY } },
       {
         test: {
           name: "unit",
           root,
           include: ["test/**/*.test.ts"],
-          exclude: ["test/tidy.test.ts", "test/e2e/**"],
+          exclude: [...TIDY, "test/e2e/**"],
           setupFiles: ["test/no-network.ts"],
         },
       },

@@ -13,8 +13,8 @@ export interface Claims {
 /** How old a read may be that status is written from: a list that is shown again, how far it is behind, and a slow reply. */
 const STALE_READ_MS = 60_000;
 
-/** What Fly says of the one thing that users here ask for and cannot have. */
-const WRONG = /manifest/i;
+/** What Fly says of the one thing that users here ask for and cannot have: an image that is not there. */
+const WRONG = /manifest|answered 404/i;
 
 export function createClaims({ nowMs, violated }: { nowMs(): number; violated(what: string): void }): Claims {
   const given = new Map<string, { readonly env: string; readonly sinceMs: number }>();

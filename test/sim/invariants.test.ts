@@ -117,6 +117,14 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    violates: `S4 ${UID}/s0 is over since 0 ms, and attempt 1 runs on m1`,
+    by: ({ committed, tick }, pass) => {
+      committed(row(1, "WorkflowRun", { status: { steps: steps("Cancelled") } }));
+      pass(10_000);
+      tick();
+    },
+  },
+  {
     violates: "S4 WorkflowRun x is cancelled and decides on attempt 2 of s0",
     by: ({ committed }) => {
       const cancelled = { spec: { cancel: true }, status: { steps: steps("Pending") } };
@@ -237,7 +245,11 @@ const CASES: readonly Case[] = [
 function world() {
   const violations: string[] = [];
   let nowMs = 0;
-  const invariants = createInvariants({ nowMs: () => nowMs, violated: (what) => violations.push(what) });
+  const invariants = createInvariants({
+    nowMs: () => nowMs,
+    running: () => [attempt("s0")],
+    violated: (what) => violations.push(what),
+  });
   const pass = (ms: number) => {
     nowMs += ms;
   };

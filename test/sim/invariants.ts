@@ -7,6 +7,7 @@ import type { Instance } from "../../crds/instance.ts";
 import { type AnyResource, findCondition } from "../../crds/resource.ts";
 import type { WorkflowRun } from "../../crds/workflow-run.ts";
 import { createClaims } from "./claims.ts";
+import { createEndings } from "./endings.ts";
 import { isForeign } from "./foreign.ts";
 import type { BegunJob } from "./jobs-on-machines.ts";
 import { leftBehind } from "./left-behind.ts";
@@ -27,6 +28,8 @@ export interface InvariantOptions {
   nowMs(): number;
   /** As the process reads it; nowMs where it makes no difference. */
   wallMs?(): number;
+  /** What runs on the machines at this moment. */
+  running?(): readonly BegunJob[];
   /** The first violation ends the simulation. */
   violated(what: string): void;
 }
@@ -74,7 +77,7 @@ export interface Invariants extends Pick<Promises, "acknowledged" | "healed" | "
   tick(): void;
 }
 
-export function createInvariants({ nowMs, wallMs = nowMs, violated }: InvariantOptions): Invariants {
+export function createInvariants({ nowMs, wallMs = nowMs, running, violated }: InvariantOptions): Invariants {
   const objects = new Map<string, AnyResource>();
   const promises = createPromises({ nowMs, wallMs, violated, objects });
   const shown = new Map<string, Shown>();
@@ -84,6 +87,7 @@ export function createInvariants({ nowMs, wallMs = nowMs, violated }: InvariantO
   const succeeded = new Set<string>();
   const pauses = createPauses({ nowMs, violated });
   const claims = createClaims({ nowMs, violated });
+  const endings = createEndings({ nowMs, violated });
   let revision = 0;
   let startedMs = 0;
   let delayedMs: number | undefined;
@@ -102,6 +106,7 @@ export function createInvariants({ nowMs, wallMs = nowMs, violated }: InvariantO
     if (before) transition(row, before, object, specText);
     promises.committed(row, object);
     claims.committed(object);
+    if (object.kind === "WorkflowRun") endings.committed(object as WorkflowRun); // by its kind
     if (before && before.specText !== specText) pauses.changed(uid);
     if ((object.status?.observedGeneration ?? 0) > generation)
       violated(`S9 ${row.kind} ${row.name} observed the future`);
@@ -191,12 +196,17 @@ export function createInvariants({ nowMs, wallMs = nowMs, violated }: InvariantO
       if (nowMs() - sinceMs > DOUBLE_MAX_MS) violated(`S1 two machines of ${uid} live since ${sinceMs} ms`);
     }
     promises.tick();
+    endings.tick((running?.() ?? []).filter(({ machineId }) => isOurs(machineId)));
+  }
+
+  /** A machine that was let go, and what runs there, is nobody's business any more. */
+  function isOurs(machineId: string): boolean {
+    return machines.get(machineId)?.uid !== "";
   }
 
   function began({ key, machineId, beside = [] }: BegunJob): void {
     const id = `${key.run}/${key.step}/${key.attempt}`;
-    // A machine that was let go, and what runs there, is nobody's business any more.
-    const other = beside.find((each) => machines.get(each)?.uid !== "");
+    const other = beside.find(isOurs);
     if (other) violated(`S4 attempt ${id} began while a former one still runs on ${other}`);
     if (begun.has(id)) violated(`S4 attempt ${id} began a second time, on ${machineId}`);
     begun.add(id);

@@ -46,6 +46,8 @@ export interface JobsOnMachines {
   /** The guests, with their boots, ends and freezes noticed here. */
   readonly guests: Guests;
   serve(machineId: string, request: JobRequest): JobReply;
+  /** What runs at this moment; on a machine that sleeps, nothing does. */
+  running(): readonly BegunJob[];
   /** Counts the boots of a machine: a connection does not outlive one. */
   bootOf(machineId: string): number;
 }
@@ -117,21 +119,24 @@ export function jobsOnMachines(
       endsAtMs: clock.monotonic() + Number(ms),
       observation: { state: "Running" },
     });
-    seen.began({ key, machineId: id, beside: runningFormer(key) });
+    seen.began({ key, machineId: id, beside: formerOf(key) });
     return { state: "Running" };
   }
 
-  function runningFormer({ run, step, attempt }: AttemptKey): readonly string[] {
-    const formers = Array.from({ length: attempt - 1 }, (_, index) => idOf({ run, step, attempt: index + 1 }));
-    return [...machines].flatMap(([id, { jobs, frozenAtMs }]) =>
-      frozenAtMs === undefined &&
-      formers.some((former) => {
-        const job = jobs.get(former);
-        return job && settle(id, job).observation.state === "Running";
-      })
-        ? [id]
-        : [],
-    );
+  function running(): readonly BegunJob[] {
+    return [...machines].flatMap(([machineId, { jobs, frozenAtMs }]) => {
+      if (frozenAtMs !== undefined) return [];
+      const all = [...jobs.values()].filter((job) => settle(machineId, job).observation.state === "Running");
+      return all.map(({ key }) => ({ key, machineId }));
+    });
+  }
+
+  function formerOf({ run, step, attempt }: AttemptKey): readonly string[] {
+    if (attempt === 1) return [];
+    const former = ({ key }: BegunJob) => key.run === run && key.step === step && key.attempt < attempt;
+    return running()
+      .filter(former)
+      .map(({ machineId }) => machineId);
   }
 
   function cancel(id: string, { key }: JobRequest): StepObservation {
@@ -176,7 +181,7 @@ export function jobsOnMachines(
       };
     },
   };
-  return { guests, serve, bootOf: (id) => (machineOf(id).up ? machineOf(id).boots : 0) };
+  return { guests, serve, running, bootOf: (id) => (machineOf(id).up ? machineOf(id).boots : 0) };
 }
 
 function idOf({ run, step, attempt }: AttemptKey): string {

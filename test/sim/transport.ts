@@ -29,7 +29,9 @@ export interface WiresOptions {
   readonly clock: Clock;
   readonly trace: Trace;
   /** What spoils a call: before it arrives, or on the way back. */
-  spoils(): "before" | "after" | undefined;
+  spoils(): "before" | "after" | "crash" | undefined;
+  /** The machine falls over with the answer. */
+  crashes(machineId: string): void;
   /** Another key than the machine's was shown to us, in this boot of it. */
   mistrusted(machineId: string): void;
   /** A command is on its way to a machine. */
@@ -83,7 +85,9 @@ export function createWires(options: WiresOptions): Wires {
           if (spoiled === "before") throw down(target);
           const boot = command === "boot" ? String(jobs.bootOf(target.machineId)) : "";
           const reply = command === "job" ? await answer(target, stdin, runSignal) : boot;
-          if (spoiled === "after" || !alive()) throw new TransportError("lost", `${target.machineId}: connection lost`);
+          if (spoiled === "crash") options.crashes(target.machineId);
+          if (spoiled !== undefined || !alive())
+            throw new TransportError("lost", `${target.machineId}: connection lost`);
           return { exitCode: 0, stdout: Buffer.from(reply), stderr: Buffer.alloc(0) };
         },
       };

@@ -232,7 +232,7 @@ function workflow(name: string, { random }: Turn) {
     timeout: pick(random, ["10s", "1m", "5m"]),
     retry: {
       limit: Math.floor(random.next() * 3),
-      backoff: "2s",
+      backoff: pick(random, ["2s", "20s"]),
       on: pick(random, [["Failed"], ["Failed", "Timeout", "Lost"]]),
     },
   }));
@@ -257,7 +257,7 @@ function startRun(name: string, { random, namespace, memory: { runs } }: Turn): 
 
 function script(random: Random): string {
   const ms = Math.round(random.next() ** 3 * 40_000);
-  return `sim ${ms} ${random.next() < 0.9 ? 0 : 3}`;
+  return `sim ${ms} ${random.next() < 0.85 ? 0 : 3}`;
 }
 
 /** One of the last few, if there is one. */

@@ -65,7 +65,12 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     trace.add(`VIOLATION ${what}`);
   }
   const wallMs = () => clock.now() + skewMs;
-  const invariants = createInvariants({ nowMs: () => clock.monotonic(), wallMs, violated });
+  const invariants = createInvariants({
+    nowMs: () => clock.monotonic(),
+    wallMs,
+    running: () => jobs.running(),
+    violated,
+  });
   const watchers = createWatchers(violated);
   let ratios: Ratios = CALM;
   let skewMs = 0;
@@ -133,7 +138,8 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     trace,
     mistrusted: (machineId) => invariants.mistrusted(machineId),
     sent: (machineId) => invariants.sent(machineId),
-    spoils: () => (strikes(ratios.wire) ? pick(random, ["before", "after"] as const) : undefined),
+    crashes: (machineId) => memory.exit(machineId, { code: 1, signal: 9 }),
+    spoils: () => (strikes(ratios.wire) ? pick(random, ["before", "after", "crash"] as const) : undefined),
   });
 
   const file = openFile(":memory:");
