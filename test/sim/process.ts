@@ -28,6 +28,8 @@ const DEFAULTS = { region: "iad", image: "ubuntu:22.04", size: "shared-cpu-1x", 
 /** Shorter than in production, so that many of them are simulated in minutes. */
 export const RESYNC_MS = 60_000;
 const WORKERS = 16;
+/** Far less than in production, so that whoever is away for a minute has lost something. */
+const HISTORY = { maxAgeMs: 10 * 60_000, maxEvents: 60 };
 
 /** Something that the outside sees: a commit, a call, a connection, a command. */
 export interface Effect {
@@ -84,6 +86,7 @@ export function startProcess(outside: Outside): Process {
   }
 
   const { store, logs } = databaseOn(file, {
+    history: HISTORY,
     clock,
     random,
     log,

@@ -16,6 +16,7 @@ import { virtualClock } from "../virtual-clock.ts";
 import { type Struck, strike } from "./blows.ts";
 import { troubledBoots } from "./boot-troubles.ts";
 import { CALM, faultyHttp, pick, type Ratios } from "./faults.ts";
+import { createFollowers } from "./followers.ts";
 import { FOREIGN_METADATA, isForeign } from "./foreign.ts";
 import { createInvariants, type HistoryRow, SECRET } from "./invariants.ts";
 import { type BegunJob, jobsOnMachines } from "./jobs-on-machines.ts";
@@ -72,6 +73,7 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     violated,
   });
   const watchers = createWatchers(violated);
+  const followers = createFollowers({ clock, random, violated });
   let ratios: Ratios = CALM;
   let skewMs = 0;
   const strikes = (ratio: number) => ratio > 0 && random.next() < ratio;
@@ -212,7 +214,10 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
       observeIntervalMs,
       orphanPolicy: collects ? "Delete" : "Report",
       resyncMs,
-      opened: watchers.watch,
+      opened(store) {
+        watchers.watch(store);
+        if (!script) followers.follow(store);
+      },
       skewMs: () => skewMs,
       dies(effect, when) {
         if (!(script ? script.dies(effect, when) : strikes(ratios.crash))) return false;
@@ -297,7 +302,7 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     },
     machines: () => cloud.machinesOf(APP),
     revision: () => newest,
-    behind: watchers.behind,
+    behind: () => [...watchers.behind(), ...(script ? [] : followers.behind(invariants.objects.values()))],
     close(): void {
       process?.life.kill();
       file.close();
