@@ -173,7 +173,7 @@ export function faultyHttp(options: FaultyHttpOptions): Http {
     }
     if (strikes(ratios.unconnected)) {
       note("connection refused");
-      throw new Error("connect ECONNREFUSED");
+      throw Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
     }
     if (CHANGES.test(action) && strikes(ratios.late)) {
       note("reply given up, effect to come");
