@@ -42,6 +42,7 @@ const schema = z.object({
   CONTROLLERS: z.enum(["all", "none"]).default("all"),
   ORPHAN_POLICY: z.enum(["Report", "Delete"]).default("Report"),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+  TLS: z.enum(["self-signed"]).optional(),
   TLS_CERT_FILE: optional,
   TLS_KEY_FILE: optional,
   EMULATOR_PORT: port.optional(),
@@ -65,8 +66,8 @@ export interface Config {
     readonly app: string;
   };
   readonly apiKey: string | undefined;
-  /** PEM files; https when given. */
-  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** PEM files, or a certificate by an authority of our own; plain http when absent. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | "self-signed" | undefined;
   readonly ssh: { readonly keyPath: string | undefined; readonly timeoutMs: number };
   readonly defaults: {
     readonly region: string;
@@ -118,7 +119,7 @@ export function readConfig(environment: Environment): Config {
       app: value.WORKER_APP,
     },
     apiKey: value.API_KEY,
-    tls: tlsFiles(value.TLS_CERT_FILE, value.TLS_KEY_FILE),
+    tls: tlsOf(value.TLS, value.TLS_CERT_FILE, value.TLS_KEY_FILE),
     ssh: { keyPath: value.SSH_KEY_PATH, timeoutMs: value.SSH_TIMEOUT },
     defaults: {
       region: value.DEFAULT_REGION,
@@ -160,7 +161,15 @@ function unquote(text: string): string {
   return quoted ? (quoted[2] ?? "") : text.replace(/\s+#.*$/, "");
 }
 
-function tlsFiles(certFile: string | undefined, keyFile: string | undefined): Config["tls"] {
+function tlsOf(
+  own: "self-signed" | undefined,
+  certFile: string | undefined,
+  keyFile: string | undefined,
+): Config["tls"] {
+  if (own !== undefined && (certFile ?? keyFile) !== undefined) {
+    throw new ConfigError("TLS=self-signed and TLS_CERT_FILE with TLS_KEY_FILE exclude each other: set one of them");
+  }
+  if (own !== undefined) return own;
   if (certFile !== undefined && keyFile !== undefined)
     return { certFile: resolve(certFile), keyFile: resolve(keyFile) };
   if (certFile === undefined && keyFile === undefined) return undefined;

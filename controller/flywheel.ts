@@ -1,6 +1,5 @@
 // Puts the parts together: one process with a store, an API, and controllers that make Fly agree with it. Everything is
 // opened here in order and closed in the opposite one.
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import { createApi } from "../api/app.ts";
@@ -26,6 +25,7 @@ import { type Machines, MachinesError } from "./machines/machines.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { openSqlite } from "./store/sqlite.ts";
 import type { Database } from "./store/store.ts";
+import { authorityFile, serverTls } from "./tls.ts";
 
 export interface FlywheelOptions {
   readonly config: Config;
@@ -95,7 +95,10 @@ export async function startFlywheel(options: FlywheelOptions): Promise<Flywheel>
       ready: async () => fly?.controllers.ready() ?? { ok: true },
     });
     const { host, port } = config;
-    const server = await withPort("PORT", port, () => listen(app, { host, port, clock, tls: readTls(config) }));
+    const tls = await serverTls(config, clock);
+    if (config.tls === "self-signed")
+      options.notice(`clients trust ${authorityFile(config.dataDir)} (FLYWHEEL_CA_FILE)`);
+    const server = await withPort("PORT", port, () => listen(app, { host, port, clock, tls }));
     onClose(() => server.close(SHUTDOWN_MS / 3));
     return {
       url: server.url,
@@ -144,10 +147,6 @@ async function openFly(parts: FlyParts, onClose: (close: Close) => void): Promis
   const controllers = startControllers({ ...parts, machines });
   onClose(() => controllers.close());
   return { emulator, machines, controllers };
-}
-
-function readTls({ tls }: Config): { cert: string; key: string } | undefined {
-  return tls && { cert: readFileSync(tls.certFile, "utf8"), key: readFileSync(tls.keyFile, "utf8") };
 }
 
 /** Loaded only when it is needed: with a token nothing of the emulator runs. */

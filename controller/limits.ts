@@ -15,6 +15,10 @@ export const MAX_LIST_ITEMS = 10_000;
 /** Events that a slow watcher may leave unread before it is cut off and has to list again. */
 export const WATCH_BUFFER_EVENTS = 10_000;
 
+/** The authority that clients have been told to trust outlives the server's certificate, which each start makes anew. */
+export const TLS_AUTHORITY_VALID_MS = 3650 * 24 * 60 * 60_000;
+export const TLS_CERTIFICATE_VALID_MS = 730 * 24 * 60 * 60_000;
+
 /** How often a quiet watch says which revision it has reached: as often as Kubernetes does. */
 export const WATCH_BOOKMARK_MS = 60_000;
 

@@ -16,6 +16,7 @@ import { declareDescribe } from "./verbs/describe.ts";
 import { declareDiff } from "./verbs/diff.ts";
 import { declareExec } from "./verbs/exec.ts";
 import { declareGet } from "./verbs/get.ts";
+import { declareKubeconfig } from "./verbs/kubeconfig.ts";
 import { declareLogs } from "./verbs/logs.ts";
 import { declareRestore } from "./verbs/restore.ts";
 import { declareRun } from "./verbs/run.ts";
@@ -58,14 +59,15 @@ function openSession(flags: GlobalFlags, terminal: Terminal, http: Http | undefi
   const server = flags.server ?? (environment.FLYWHEEL_SERVER || DEFAULT_SERVER);
   const token = flags.token ?? (environment.FLYWHEEL_TOKEN || environment.API_KEY || undefined);
   const caFile = flags.caFile ?? (environment.FLYWHEEL_CA_FILE || undefined);
+  const authority = caFile === undefined ? undefined : readAuthority(caFile);
   const client = createClient({
     server: server.replace(/\/+$/, ""),
     token,
     terminal,
-    http: http ?? nodeHttp(caFile === undefined ? undefined : readAuthority(caFile)),
+    http: http ?? nodeHttp(authority),
     userAgent: `flywheel/${VERSION}`,
   });
-  return createSession(client, terminal, flags.namespace);
+  return createSession(client, { token, authority }, terminal, flags.namespace);
 }
 
 function readAuthority(file: string): string {
@@ -106,7 +108,7 @@ function createProgram(terminal: Terminal, open: Open): Command {
   );
   group(program, "Machines and runs:", [declareExec, declareRun, declareLogs, declareCancel], open);
   group(program, "When something is lost:", [declareBackup, declareRestore], open);
-  group(program, "About:", [declareVersion], open);
+  group(program, "About:", [declareKubeconfig, declareVersion], open);
   return program.helpCommand("help [verb]", "explain the command or a verb").addHelpText("after", FIRST_STEPS);
 }
 

@@ -4,7 +4,7 @@
 import { InvalidError, type Propagation } from "../../controller/admission/admission.ts";
 import { isJsonObject, type Json, type JsonObject, mergePatch } from "../../controller/kernel/json.ts";
 import type { Key, Precondition } from "../../controller/store/store.ts";
-import { type AnyResource, type KindDef, qualifiedResource } from "../../crds/resource.ts";
+import { type AnyResource, apiVersionOf, GROUP, type KindDef, qualifiedResource } from "../../crds/resource.ts";
 import type { ApiContext, ApiOptions } from "../api.ts";
 import { optionalBody, parsedBody } from "../body.ts";
 import { HttpError, invalidField } from "../http-error.ts";
@@ -45,13 +45,13 @@ export function resourceWrites(
 
   return {
     async create(c, namespace) {
-      const object = inNamespace(kind, await objectBody(c), namespace);
+      const object = inNamespace(kind, await objectBody(c, kind), namespace);
       const options = admissionOptions(c);
       return c.json(shown.object(c, await admission.create(kind, object, options)), 201);
     },
 
     async replace(c, key, part) {
-      const object = inNamespace(kind, await objectBody(c), key.namespace);
+      const object = inNamespace(kind, await objectBody(c, kind), key.namespace);
       const precondition = preconditionOf(object);
       requireSameName(object, key);
       if (precondition.resourceVersion === undefined) throw unconditional(kind, key);
@@ -100,10 +100,12 @@ function admissionOptions(c: ApiContext) {
   };
 }
 
-async function objectBody(c: ApiContext): Promise<JsonObject> {
+async function objectBody(c: ApiContext, kind: KindDef): Promise<JsonObject> {
   const body = await parsedBody(c);
   if (!isJsonObject(body)) throw new HttpError("BadRequest", "the body must be one object");
-  return body;
+  // Typed clients of the built-in kinds leave it to the URL to say what they send.
+  const typed = kind.group === GROUP || body.kind !== undefined || body.apiVersion !== undefined;
+  return typed ? body : { apiVersion: apiVersionOf(kind), kind: kind.kind, ...body };
 }
 
 /** The namespace of the URL, which the object may leave out and must not contradict. */

@@ -67,7 +67,8 @@ export function mountReviews(api: Api, authenticated: boolean): void {
 
 async function specOf(c: ApiContext, kind: string): Promise<JsonObject> {
   const body = await parsedBody(c);
-  if (!isJsonObject(body) || body.kind !== kind) throw new HttpError("BadRequest", `the body must be a ${kind}`);
+  if (!isJsonObject(body) || (body.kind ?? kind) !== kind)
+    throw new HttpError("BadRequest", `the body must be a ${kind}`);
   return isJsonObject(body.spec) ? body.spec : {};
 }
 

@@ -34,7 +34,7 @@ export function openFile(file: string): SqliteFile {
   if (inMemory) return { db, close: () => db.close() };
 
   const note = noteOf(file);
-  writeFileSync(note, `process ${process.pid} on ${hostname()}`);
+  leaveNote(note);
   return {
     db,
     close() {
@@ -75,10 +75,30 @@ function refusal(file: string, error: unknown): string {
   return `${file} is in use by ${readOwner(file)}: one process owns a database; stop that one, or name another file`;
 }
 
+/** For people only: a disk that has no room for it keeps no server from starting. */
+function leaveNote(note: string): void {
+  try {
+    writeFileSync(note, `process ${process.pid} on ${hostname()}`);
+  } catch (_error) {
+    rmSync(note, { force: true }); // what an earlier process has left there would name the wrong one
+  }
+}
+
+/** The note outlives a process that is killed; then it names nobody. */
 function readOwner(file: string): string {
   try {
-    return readFileSync(noteOf(file), "utf8").trim() || "another process";
+    const text = readFileSync(noteOf(file), "utf8").trim();
+    const [, pid, host] = /^process (\d+) on (.*)$/.exec(text) ?? [];
+    return pid === undefined || (host === hostname() && !isAlive(Number(pid))) ? "another process" : text;
   } catch (error) {
     return `another process (${messageOf(error)})`;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM"; // alive, and another user's
   }
 }

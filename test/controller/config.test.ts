@@ -30,6 +30,8 @@ test.each([
   [{ DATABASE_URL: "mysql://x" }, /^DATABASE_URL=mysql:\/\/x: must begin with sqlite:/],
   [{ API_KEY: "short" }, /^API_KEY=\(hidden\): must have 8 characters/],
   [{ TLS_CERT_FILE: "tls.crt" }, /^TLS_CERT_FILE is set and TLS_KEY_FILE is not/],
+  [{ TLS: "yes" }, /^TLS=yes: must be one of self-signed/],
+  [{ TLS: "self-signed", TLS_CERT_FILE: "a", TLS_KEY_FILE: "b" }, /exclude each other/],
   [{ HOST: "0.0.0.0" }, /^HOST=0\.0\.0\.0: refusing to listen beyond this computer without API_KEY/],
 ])("%o stops with one line that names it", (environment, message) => {
   expect(() => readConfig(environment)).toThrow(ConfigError);

@@ -6,8 +6,9 @@ import { summary } from "./kill-loop/summary.ts";
 
 const REST_MS = 60_000;
 
-test("ten kills under load lose nothing, double nothing, and run nothing twice", async () => {
-  const result = await killLoop({ seed: Date.now() % 1_000_000, kills: 10, restMs: REST_MS });
+test("ten kills and a pause under load lose nothing, double nothing, and run nothing twice", async () => {
+  const seed = Date.now() % 1_000_000;
+  const result = await killLoop({ seed, kills: 10, pauses: 1, pauseMs: 5000, restMs: REST_MS });
   console.log(summary(result));
   expect(result.problems, summary(result)).toEqual([]);
   expect(result.acknowledged).toBeGreaterThan(100);

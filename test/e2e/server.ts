@@ -40,11 +40,18 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-export async function startServer(environment: Environment = {}): Promise<TestServer> {
+/** `wrap` says, at each start, which program is to become the server, such as `["prlimit", "--fsize=…"]`; none when absent. */
+export async function startServer(
+  environment: Environment = {},
+  wrap: () => readonly string[] = () => [],
+): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), "flywheel-e2e-"));
   const dataDir = join(folder, "data");
   const env: Environment = { PORT: "0", DATA_DIR: dataDir, OBSERVE_INTERVAL: "1s", LOG_LEVEL: "warn", ...environment };
-  const start = () => startProgram(process.execPath, [SERVER], { cwd: folder, env });
+  const start = () => {
+    const [file = process.execPath, ...args] = [...wrap(), process.execPath, SERVER];
+    return startProgram(file, args, { cwd: folder, env });
+  };
   let program = start();
   let url = "";
   let emulatorUrl = "";

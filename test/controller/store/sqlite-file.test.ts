@@ -1,6 +1,7 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import SqliteDatabase from "better-sqlite3";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { silentLog } from "../../../controller/kernel/log.ts";
@@ -80,6 +81,26 @@ test("a second opener is refused and told who has the file; a close lets go of i
   await first.close();
   await (await open()).close();
   expect(readdirSync(join(folder, "data"))).toEqual(["flywheel.db"]);
+});
+
+test("a database opens although nothing can be noted about who has it", async () => {
+  mkdirSync(dirname(file), { recursive: true });
+  symlinkSync(join(folder, "missing", "note"), `${file}.owner`);
+  const database = await open();
+  await database.store.create(widgetKind, widget("a"));
+  await expect(open(2)).rejects.toThrow("flywheel.db is in use by another process");
+  await database.close();
+});
+
+test("a process that is gone is not named as the one that has the file", async () => {
+  await (await open()).close();
+  const other = new SqliteDatabase(file);
+  other.exec("begin exclusive");
+  const { pid } = spawnSync(process.execPath, ["--version"]);
+  writeFileSync(`${file}.owner`, `process ${pid} on ${hostname()}`);
+  await expect(open(2)).rejects.toThrow("flywheel.db is in use by another process:");
+  other.close();
+  await (await open(3)).close();
 });
 
 test("only the owner may read the file and its journal", async () => {
