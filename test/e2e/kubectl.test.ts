@@ -13,11 +13,12 @@ import { type TestApi, testApi } from "../api/test-api.ts";
 const absent = spawnSync("kubectl", ["version", "--client"]).error !== undefined;
 
 describe.skipIf(absent)("kubectl", () => {
-  const home = mkdtempSync(join(tmpdir(), "flywheel-kubectl-"));
+  let home: string;
   let api: TestApi;
   let server: Listening;
 
   beforeAll(async () => {
+    home = mkdtempSync(join(tmpdir(), "flywheel-kubectl-"));
     api = await testApi({ clock: systemClock });
     server = await listen(api.api, { host: "127.0.0.1", port: 0, clock: systemClock });
   });
@@ -27,7 +28,7 @@ describe.skipIf(absent)("kubectl", () => {
   });
 
   const args = () => ["--server", server.url, "--cache-dir", join(home, "cache")];
-  const options = { env: { PATH: process.env.PATH, HOME: home, KUBECONFIG: join(home, "none") }, timeout: 60_000 };
+  const ownEnv = () => ({ PATH: process.env.PATH, HOME: home, KUBECONFIG: join(home, "none") });
 
   const kubectl = (...words: readonly string[]) => kubectlWith({}, ...words);
 
@@ -35,7 +36,7 @@ describe.skipIf(absent)("kubectl", () => {
     env: Readonly<Record<string, string>>,
     ...words: readonly string[]
   ): Promise<{ code: number; stdout: string; stderr: string }> {
-    const all = { ...options, env: { ...options.env, ...env } };
+    const all = { env: { ...ownEnv(), ...env }, timeout: 60_000 };
     return new Promise((resolve) => {
       execFile("kubectl", [...args(), ...words], all, (error: ExecFileException | null, stdout, stderr) => {
         resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
@@ -152,7 +153,7 @@ describe.skipIf(absent)("kubectl", () => {
 
   test("get -w shows a change as it happens", async () => {
     await apply(manifest("watched", {}));
-    const child = spawn("kubectl", [...args(), "get", "instance", "watched", "-w"], options);
+    const child = spawn("kubectl", [...args(), "get", "instance", "watched", "-w"], { env: ownEnv(), timeout: 60_000 });
     let seen = "";
     child.stdout.on("data", (chunk) => {
       seen += String(chunk);

@@ -93,7 +93,7 @@ async function editQuickly({ door, random }: Client, name: string): Promise<void
   }
 }
 
-/** Runs on machines that stay, and now and then on one of their own; a few are cancelled or deleted under way. */
+/** Runs on machines that stay, and every third on one of its own; a few are cancelled or deleted under way. */
 async function startRuns({ door, random, marks }: Client, staying: string): Promise<void> {
   const instances = [{ box: { ref: staying } }, { box: {} }];
   for (const [index, instance] of instances.entries()) {
@@ -101,7 +101,7 @@ async function startRuns({ door, random, marks }: Client, staying: string): Prom
     await makeSure(door, "workflows", { kind: "Workflow", name: `work-${staying}-${index}`, spec });
   }
   for (let turn = 1; !door.closing; turn += 1) {
-    const workflowRef = { name: `work-${staying}-${random.next() < 0.15 ? 1 : 0}` };
+    const workflowRef = { name: `work-${staying}-${random.next() < 0.3 ? 1 : 0}` };
     const name = `run-${staying}-${turn}`;
     const run = await door.create("workflowruns", { kind: "WorkflowRun", name, spec: { workflowRef } });
     await pause(random, 3000);

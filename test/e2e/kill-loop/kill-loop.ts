@@ -4,20 +4,21 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { JsonObject } from "../../../controller/kernel/json.ts";
-import { type Random, seededRandom } from "../../../controller/kernel/random.ts";
+import { seededRandom } from "../../../controller/kernel/random.ts";
 import { KINDS } from "../../../crds/kinds.ts";
 import { type WorkflowRun, workflowRunKind } from "../../../crds/workflow-run.ts";
 import { startEmulator, type TestEmulator } from "../emulator.ts";
 import { type Program, until } from "../program.ts";
 import { startServer, type TestServer } from "../server.ts";
+import { type BlowOptions, type Starts, strike } from "./blows.ts";
 import { load, STAYING } from "./clients.ts";
-import { NAMESPACED, openDoor } from "./door.ts";
+import { openDoor } from "./door.ts";
 import { historyProblems } from "./history.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
-import { machinesMade } from "./machines-made.ts";
+import { machinesFolder } from "./machines-made.ts";
 import { type Marks, openMarks } from "./marks.ts";
-import { type AtRest, attemptProblems, commandProblems, doubledMachines, unrest } from "./rest.ts";
+import { type AtRest, attemptProblems, commandProblems, doubledMachines } from "./rest.ts";
+import { comeToRest, staysAtRest } from "./settle.ts";
 import { type Watcher, watchKind } from "./watcher.ts";
 
 export interface KillLoopOptions {
@@ -30,9 +31,11 @@ export interface KillLoopOptions {
   readonly restMs: number;
   /** One line at each blow. */
   progress?(line: string): void;
+  /** Ends it before its time; what it has started ends with it. */
+  readonly signal?: AbortSignal;
 }
 
-export interface KillLoopResult {
+export interface KillLoopResult extends Starts {
   readonly seed: number;
   readonly kills: number;
   readonly pauses: number;
@@ -42,9 +45,6 @@ export interface KillLoopResult {
   readonly attempts: number;
   readonly commands: number;
   readonly machines: number;
-  /** From the start of a process to its first answer, and until it is ready for all its work. */
-  readonly listeningMs: readonly number[];
-  readonly readyMs: readonly number[];
   readonly restMs: number;
   /** Empty when everything is as it should be. */
   readonly problems: readonly string[];
@@ -52,13 +52,11 @@ export interface KillLoopResult {
   readonly log: string | undefined;
 }
 
-/** A server is to be ready within this time after any death; Fly's limits may make it wait at its start. */
-export const READY_WITHIN_MS = 15_000;
 /** Two machines, with Fly's limit of one create a second and four others that are asked for as well. */
 const FIRST_READY_MS = 30_000;
-const LOOK_MS = 500;
-const AT_REST_MS = 2500;
 const PROBLEMS_SHOWN = 50;
+/** What the clients write. */
+const WRITTEN = ["instances", "workflows", "workflowruns"];
 
 interface World {
   readonly emulator: TestEmulator;
@@ -83,6 +81,9 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopResult
   const world: World = { emulator, server, marks, ledger, watchers, problems, lives: [server.process], over };
   try {
     return await run(world, options);
+  } catch (cause) {
+    const log = writeLog(world, options.seed);
+    throw new Error(`seed ${options.seed}: the loop broke off; logs of the servers: ${log}`, { cause });
   } finally {
     over.abort(new Error("the test is over"));
     await Promise.all(watchers.map((watcher) => watcher.close()));
@@ -105,22 +106,19 @@ async function run(world: World, options: KillLoopOptions): Promise<KillLoopResu
   const loading = load({ door, marks, randomOf: (client) => seededRandom(options.seed * 1000 + client) });
   loading.catch(() => undefined); // whoever waits for it is told
   await until("machines are ready to be worked on", () => areReady(server, STAYING), FIRST_READY_MS);
-  const starts = await blows(world, options, seededRandom(options.seed));
+  const signal = options.signal ?? new AbortController().signal;
+  const starts = await strike(server, blowsOf(world, options, signal));
   stop.abort();
   await loading;
 
   const restBegan = performance.now();
-  const atRest = await comeToRest(world, options.restMs);
+  const atRest = await comeToRest(world, options.restMs, signal);
   const restMs = performance.now() - restBegan;
-  for (const plural of ["instances", "workflows", "workflowruns"])
-    for (const name of ledger.names(plural)) await door.read(plural, name);
+  for (const plural of WRITTEN) for (const name of ledger.names(plural)) await door.read(plural, name);
   problems.push(...(await staysAtRest(world)));
-  const attempts = attemptProblems(runsEver(world), marks.counts);
-  problems.push(...attempts.problems, ...commandProblems(atRest.executions, marks.counts));
-  problems.push(...doubledMachines(atRest.machines));
+  const { attempts } = compare(world, atRest);
   await end(world);
   problems.push(...historyProblems(join(server.dataDir, "flywheel.db"), ledger.acknowledged, world.watchers));
-  problems.push(...world.watchers.flatMap((watcher) => watcher.problems));
   return {
     seed: options.seed,
     kills: options.kills,
@@ -128,7 +126,7 @@ async function run(world: World, options: KillLoopOptions): Promise<KillLoopResu
     acknowledged: ledger.acknowledged.length,
     unknown: ledger.unknown,
     runs: ledger.names("workflowruns").length,
-    attempts: attempts.attempts,
+    attempts,
     commands: atRest.executions.length,
     machines: atRest.machines.length,
     ...starts,
@@ -138,106 +136,34 @@ async function run(world: World, options: KillLoopOptions): Promise<KillLoopResu
   };
 }
 
+function blowsOf({ lives, ledger, emulator }: World, options: KillLoopOptions, signal: AbortSignal): BlowOptions {
+  const { kills, pauses = 0, pauseMs = 0, seed, progress } = options;
+  return {
+    kills,
+    pauses,
+    pauseMs,
+    random: seededRandom(seed),
+    machinesFolder: machinesFolder(emulator.stateDir),
+    signal,
+    started: (life) => lives.push(life),
+    struck: (blows) =>
+      progress?.(
+        `${blows} of ${kills + pauses}, ${ledger.acknowledged.length} acknowledged, ${ledger.unknown} unknown`,
+      ),
+  };
+}
+
+/** What the machines have told, and what the emulator has made, with what the server says. */
+function compare(world: World, { executions, machines }: AtRest): { readonly attempts: number } {
+  const { marks, problems } = world;
+  const { attempts, problems: ofAttempts } = attemptProblems(runsEver(world), marks.counts);
+  problems.push(...ofAttempts, ...commandProblems(executions, marks.counts), ...doubledMachines(machines));
+  return { attempts };
+}
+
 async function areReady(server: TestServer, names: readonly string[]): Promise<boolean> {
   const { body } = await server.get<{ readonly items: readonly { name: string; status: string }[] }>("/api/instances");
   return names.every((wanted) => body.items.some(({ name, status }) => name === wanted && status === "running"));
-}
-
-interface Starts {
-  readonly listeningMs: readonly number[];
-  readonly readyMs: readonly number[];
-}
-
-async function blows(world: World, options: KillLoopOptions, random: Random): Promise<Starts> {
-  const { kills, pauses = 0, pauseMs = 0, progress = () => undefined } = options;
-  const listeningMs: number[] = [];
-  const readyMs: number[] = [];
-  await underLoad(random, 2500);
-  let pausesLeft = pauses;
-  for (let blow = 1; blow <= kills + pauses; blow += 1) {
-    if (random.next() < pausesLeft / (kills + pauses - blow + 1)) {
-      pausesLeft -= 1;
-      await pause(world.server, pauseMs);
-    } else {
-      await world.server.kill("SIGKILL");
-      if (random.next() < 0.25) await dieStarting(world, random);
-      const start = await startAgain(world, random.next() < 0.4);
-      listeningMs.push(start.listeningMs);
-      if (start.readyMs !== undefined) readyMs.push(start.readyMs);
-    }
-    const { ledger } = world;
-    progress(`${blow} of ${kills + pauses}, ${ledger.acknowledged.length} acknowledged, ${ledger.unknown} unknown`);
-    await underLoad(random, random.next() < 0.4 ? 300 : 2000);
-  }
-  return { listeningMs, readyMs };
-}
-
-/** Killed before it can answer anything. */
-async function dieStarting(world: World, random: Random): Promise<void> {
-  const starting = world.server.restart().catch(() => undefined); // it ends before it says that it listens
-  await underLoad(random, 700);
-  world.lives.push(world.server.process);
-  await world.server.kill("SIGKILL");
-  await starting;
-}
-
-async function startAgain(
-  world: World,
-  diesEarly: boolean,
-): Promise<{ readonly listeningMs: number; readonly readyMs: number | undefined }> {
-  const began = performance.now();
-  await world.server.restart();
-  world.lives.push(world.server.process);
-  const listeningMs = performance.now() - began;
-  if (diesEarly) return { listeningMs, readyMs: undefined };
-  const isReady = async () => (await world.server.get("/readyz")).status === 200;
-  await until("the server is ready again", isReady, READY_WITHIN_MS);
-  return { listeningMs, readyMs: performance.now() - began };
-}
-
-async function pause(server: TestServer, ms: number): Promise<void> {
-  server.process.child.kill("SIGSTOP");
-  await sleep(ms);
-  server.process.child.kill("SIGCONT");
-}
-
-async function comeToRest(world: World, withinMs: number): Promise<AtRest> {
-  const deadline = performance.now() + withinMs;
-  for (;;) {
-    const seen = await look(world);
-    const waitsFor = unrest(seen);
-    if (waitsFor.length === 0) return seen;
-    if (performance.now() > deadline) {
-      world.problems.push(...waitsFor.map((what) => `not at rest after ${withinMs} ms: ${what}`));
-      return seen;
-    }
-    await sleep(LOOK_MS);
-  }
-}
-
-async function look({ server, emulator }: World): Promise<AtRest> {
-  const list = async (plural: string) => {
-    const { body } = await server.get<{ readonly items: readonly JsonObject[] }>(`${NAMESPACED}/${plural}`);
-    return body.items;
-  };
-  const [instances, runs, executions] = await Promise.all(["instances", "workflowruns", "executions"].map(list));
-  const machines = machinesMade(emulator.stateDir);
-  return { instances, runs, executions, machines } as unknown as AtRest; // as the server serves these kinds
-}
-
-/** Nothing is written when nothing changes. */
-async function staysAtRest({ server, watchers }: World): Promise<readonly string[]> {
-  const revision = async () => {
-    const { body } = await server.get<{ metadata: { resourceVersion: string } }>(`${NAMESPACED}/instances`);
-    return Number(body.metadata.resourceVersion);
-  };
-  const before = await revision();
-  await sleep(AT_REST_MS);
-  const after = await revision();
-  const written = watchers.flatMap(({ last }) =>
-    [...last.values()].filter(({ metadata }) => Number(metadata.resourceVersion) > before),
-  );
-  return before === after ? [] : [`at rest, and revisions went from ${before} to ${after}: ${JSON.stringify(written)}`];
 }
 
 function runsEver({ watchers }: World): Iterable<WorkflowRun> {
@@ -249,13 +175,14 @@ async function end({ server, watchers, problems, lives }: World): Promise<void> 
   await Promise.all(watchers.map((watcher) => watcher.close()));
   const { code } = await server.kill("SIGTERM");
   if (code !== 0) problems.push(`the last server ended with ${code}`);
+  problems.push(...watchers.flatMap((watcher) => watcher.problems));
   const wrong = lives.flatMap(({ text }) => text.err.split("\n")).filter((line) => line.includes('"level":50'));
   problems.push(...wrong.map((line) => `the server logged an error: ${line}`));
 }
 
 function writeLog({ lives, ledger, problems }: World, seed: number): string {
   const file = join(mkdtempSync(join(tmpdir(), "flywheel-kill-loop-")), `seed-${seed}.log`);
-  const concerned = ["instances", "workflows", "workflowruns"].flatMap((plural) =>
+  const concerned = WRITTEN.flatMap((plural) =>
     ledger
       .names(plural)
       .filter((name) => problems.some((problem) => problem.includes(name)))
@@ -264,12 +191,4 @@ function writeLog({ lives, ledger, problems }: World, seed: number): string {
   const logs = lives.flatMap(({ text }, life) => [`== server, life ${life}`, text.err]);
   writeFileSync(file, [...problems, ...concerned, ...logs].join("\n"));
   return file;
-}
-
-function underLoad(random: Random, maxMs: number): Promise<void> {
-  return sleep(random.next() * maxMs);
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -6,8 +6,12 @@ import type { MachineRecord } from "../../../controller/emulator/machine-record.
 
 export type MadeMachine = Pick<MachineRecord, "id" | "name" | "phase" | "config">;
 
+export function machinesFolder(stateDir: string): string {
+  return join(stateDir, "machines");
+}
+
 export function machinesMade(stateDir: string): readonly MadeMachine[] {
-  const folder = join(stateDir, "machines");
+  const folder = machinesFolder(stateDir);
   return readdirSync(folder)
     .filter((name) => name.endsWith(".json")) // they are replaced by rename, so each is whole
     .map((name): MadeMachine => JSON.parse(readFileSync(join(folder, name), "utf8")));

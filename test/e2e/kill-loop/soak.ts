@@ -1,5 +1,6 @@
 // `npm run soak -- --kills N --seed S`: the kill loop for as long as one likes. Exit 0 when nothing was lost or doubled.
 import { parseArgs } from "node:util";
+import { messageOf } from "../../../controller/kernel/errors.ts";
 import { killLoop } from "./kill-loop.ts";
 import { summary } from "./summary.ts";
 
@@ -22,12 +23,16 @@ async function soak(): Promise<number> {
   const seed = count("seed", values.seed, Date.now() % 1_000_000);
   console.log(`seed ${seed}`);
   const terminal = process.stdout.isTTY;
+  const stop = new AbortController();
+  const end = () => stop.abort(new Error("stopped; what was started is ended"));
+  process.once("SIGINT", end).once("SIGTERM", end);
   const result = await killLoop({
     seed,
     kills: count("kills", values.kills, 200),
     pauses: count("pauses", values.pauses, 3),
     pauseMs: PAUSE_MS,
     restMs: REST_MS,
+    signal: stop.signal,
     progress: (line) => process.stdout.write(terminal ? `\r\u001b[2K${line}` : `${line}\n`),
   });
   console.log(`${terminal ? "\n" : ""}${summary(result)}`);
@@ -40,4 +45,7 @@ function count(name: string, value: string | undefined, unless: number): number 
   throw new Error(`--${name} ${value}: must be a whole number`);
 }
 
-process.exitCode = await soak();
+process.exitCode = await soak().catch((error: unknown) => {
+  console.error(messageOf(error));
+  return 1;
+});
