@@ -18,7 +18,8 @@ describe.each(shells())("with $name", (shell) => {
     machine = localMachine(shell);
   });
   afterEach(async () => {
-    await shellRunner.cancel(context(), 0);
+    // As long as it runs it writes into what is removed.
+    while ((await shellRunner.cancel(context(), 0)).state === "Running") await sleep(20);
     machine.remove();
   });
 
