@@ -19,6 +19,8 @@ export interface Refusal {
 
 interface Facts {
   readonly status: number;
+  /** The body ends early. */
+  readonly cut: boolean;
   readonly code: string;
   readonly text: string;
 }
@@ -46,6 +48,7 @@ const RULES: readonly Rule[] = [
   { when: ({ status, text }) => [400, 409, 412, 422, 503].includes(status) && NO_ROOM.test(text), class: "capacity" },
   { when: ({ status, text }) => [403, 422].includes(status) && QUOTA.test(text), class: "capacity" },
   { when: ({ status, text }) => status < 500 && NO_IMAGE.test(text), class: "refused" },
+  { when: ({ status, cut }) => status === 404 && cut, class: "down" }, // what is absent may have been the image
   { when: ({ status }) => status === 404, class: "gone" },
   { when: ({ status }) => status === 409 || status === 412, class: "conflict" },
   { when: ({ status }) => status === 408, class: "down", effectUnknown: true },
@@ -61,7 +64,7 @@ const MESSAGE_MAX_CHARS = 500;
 /** The error for an answer with a status that is not a success. `nowMs` is needed for a Retry-After that is a date. */
 export function errorOfAnswer(attempt: Attempt, refusal: Refusal, nowMs: number): MachinesError {
   const { code, text, whole } = readBody(refusal.body);
-  const facts = { status: refusal.status, code, text };
+  const facts = { status: refusal.status, code, text, cut: !whole && text !== "" };
   const rule = RULES.find((each) => each.when(facts));
   const requestId = refusal.headers["fly-request-id"];
   const said = text === "" ? "no text" : text.slice(0, MESSAGE_MAX_CHARS);

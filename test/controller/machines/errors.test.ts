@@ -93,6 +93,9 @@ const TABLE: readonly Row[] = [
     reason: "a quota lifts by itself when machines go; the request is not wrong",
   },
   { status: 404, body: { error: "machine not found" }, class: "gone", reason: "absent" },
+  { status: 404, body: "", class: "gone", reason: "absent, without a word" },
+  { status: 404, body: "404 page not found", class: "gone", reason: "absent, says a gateway" },
+  { status: 404, body: '{"error":"not_found: fail', class: "down", reason: "cut off: absent may be the image alone" },
   {
     status: 404,
     body: { error: "MANIFEST_UNKNOWN: no such tag" },
