@@ -10,6 +10,7 @@ const LOOPBACK = /^(127(\.\d{1,3}){3}|localhost|::1|\[::1\])$/;
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const url = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ""));
+const SECRETS_KEY_BYTES = 32;
 const optional = z.string().min(1).optional();
 
 const schema = z.object({
@@ -41,6 +42,10 @@ const schema = z.object({
     .default("5s"),
   CONTROLLERS: z.enum(["all", "none"]).default("all"),
   ORPHAN_POLICY: z.enum(["Report", "Delete"]).default("Report"),
+  SECRETS_KEY: z
+    .base64()
+    .refine((text) => Buffer.from(text, "base64").length === SECRETS_KEY_BYTES, "must be 32 bytes in base64")
+    .optional(),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
   TLS: z.enum(["self-signed"]).optional(),
   TLS_CERT_FILE: optional,
@@ -66,6 +71,8 @@ export interface Config {
     readonly app: string;
   };
   readonly apiKey: string | undefined;
+  /** What Secrets are encrypted with; kept in DATA_DIR when absent. */
+  readonly secretsKey: Uint8Array | undefined;
   /** PEM files, or a certificate by an authority of our own; plain http when absent. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | "self-signed" | undefined;
   readonly ssh: { readonly keyPath: string | undefined; readonly timeoutMs: number };
@@ -119,6 +126,7 @@ export function readConfig(environment: Environment): Config {
       app: value.WORKER_APP,
     },
     apiKey: value.API_KEY,
+    secretsKey: value.SECRETS_KEY === undefined ? undefined : Buffer.from(value.SECRETS_KEY, "base64"),
     tls: tlsOf(value.TLS, value.TLS_CERT_FILE, value.TLS_KEY_FILE),
     ssh: { keyPath: value.SSH_KEY_PATH, timeoutMs: value.SSH_TIMEOUT },
     defaults: {

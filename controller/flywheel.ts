@@ -26,6 +26,7 @@ import { createMetrics, type Metrics } from "./metrics.ts";
 import { openSqlite } from "./store/sqlite.ts";
 import type { Database } from "./store/store.ts";
 import { authorityFile, serverTls } from "./tls.ts";
+import { readSecretsKey } from "./transports/secrets.ts";
 
 export interface FlywheelOptions {
   readonly config: Config;
@@ -66,7 +67,8 @@ export async function startFlywheel(options: FlywheelOptions): Promise<Flywheel>
     onClose: (close: Close) => void,
   ): Promise<Flywheel> {
     makeDataDir(config.dataDir);
-    const database = await openSqlite({ file: config.databaseFile, clock, random, log });
+    const secretsKey = config.secretsKey ?? readSecretsKey(config.dataDir);
+    const database = await openSqlite({ file: config.databaseFile, clock, random, log, secretsKey });
     onClose(() => database.close());
     const { store, logs } = database;
     const registry = new Registry();

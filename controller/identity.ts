@@ -1,19 +1,23 @@
-// The files of the data directory that a database is of little use without: host keys are derived from one, the other is
-// the key that machines let in. They go into a backup, and come back with it.
+// The files of the data directory that a database is of little use without: host keys are derived from one, another is the
+// key that machines let in, the third decrypts Secrets. They go into a backup, and come back with it.
 import { chmodSync, existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Config } from "./config.ts";
 import type { BackupExtras } from "./store/backup.ts";
-import { MASTER_SECRET_FILE, SSH_KEY_FILE } from "./transports/secrets.ts";
+import { MASTER_SECRET_FILE, SECRETS_KEY_FILE, SSH_KEY_FILE } from "./transports/secrets.ts";
 
 type IdentityFile = BackupExtras["files"][number];
 
-const NAMES: readonly string[] = [MASTER_SECRET_FILE, SSH_KEY_FILE];
+const NAMES: readonly string[] = [MASTER_SECRET_FILE, SSH_KEY_FILE, SECRETS_KEY_FILE];
 
 /** What is there. A key that the user keeps elsewhere is named, not copied. */
-export function readIdentity({ dataDir, ssh }: Config): Pick<BackupExtras, "files" | "elsewhere"> {
-  const elsewhere = ssh.keyPath === undefined ? [] : [`SSH_KEY_PATH=${ssh.keyPath}`];
-  const ours = ssh.keyPath === undefined ? NAMES : [MASTER_SECRET_FILE];
+export function readIdentity({ dataDir, ssh, secretsKey }: Config): Pick<BackupExtras, "files" | "elsewhere"> {
+  const elsewhere = [
+    ...(ssh.keyPath === undefined ? [] : [`SSH_KEY_PATH=${ssh.keyPath}`]),
+    ...(secretsKey === undefined ? [] : ["SECRETS_KEY"]),
+  ];
+  const theirs = [ssh.keyPath && SSH_KEY_FILE, secretsKey && SECRETS_KEY_FILE];
+  const ours = NAMES.filter((name) => !theirs.includes(name));
   const present = ours.filter((name) => existsSync(join(dataDir, name)));
   return { files: present.map((name) => ({ name, content: readFileSync(join(dataDir, name), "utf8") })), elsewhere };
 }

@@ -6,6 +6,7 @@ import { instanceKind } from "./instance.ts";
 import { leaseKind } from "./lease.ts";
 import { namespaceKind } from "./namespace.ts";
 import type { KindDef } from "./resource.ts";
+import { secretKind } from "./secret.ts";
 import { workflowKind } from "./workflow.ts";
 import { workflowRunKind } from "./workflow-run.ts";
 
@@ -17,6 +18,7 @@ export const KINDS: readonly KindDef[] = [
   namespaceKind,
   eventKind,
   configMapKind,
+  secretKind,
   leaseKind,
 ];
 

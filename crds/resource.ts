@@ -157,6 +157,8 @@ export interface KindDef<R extends AnyResource = AnyResource> {
   /** The members of an object beside apiVersion, kind and metadata: `spec` and `status`, or what the kind has instead. */
   readonly fields: Readonly<Record<string, z.ZodType>>;
   readonly columns: readonly Column[];
+  /** Encrypted in the database. */
+  readonly confidential?: true;
   readonly subresources?: readonly Subresource[];
   /** Paths below the object that may not change once set, each with the reason that the user is told. */
   readonly immutable: readonly { readonly path: string; readonly reason: string }[];

@@ -4,15 +4,22 @@ import { jsonEqual } from "../kernel/json.ts";
 import type { Cause } from "./admission.ts";
 import type { KindRules } from "./kind-rules.ts";
 
-const MEMBERS = ["data", "binaryData", "immutable"] as const;
-
 export const configMapRules: KindRules<ConfigMap> = {
-  check(object, current): readonly Cause[] {
-    if (current?.immutable !== true) return [];
-    return MEMBERS.filter((member) => !jsonEqual(object[member], current[member])).map((member) => ({
+  check: (object, current) => frozenDataCauses(["data", "binaryData", "immutable"], object, current),
+};
+
+/** One cause for each of `members` that differs from an object that is immutable. */
+export function frozenDataCauses<T extends { readonly immutable?: boolean | undefined }>(
+  members: readonly (keyof T & string)[],
+  object: T,
+  current: T | undefined,
+): readonly Cause[] {
+  if (current?.immutable !== true) return [];
+  return members
+    .filter((member) => !jsonEqual(object[member], current[member]))
+    .map((field) => ({
       reason: "FieldValueForbidden",
-      field: member,
+      field,
       message: "Forbidden: field is immutable when `immutable` is set; delete the object and make another one",
     }));
-  },
-};
+}

@@ -6,12 +6,14 @@ import { instanceKind } from "../../crds/instance.ts";
 import { leaseKind } from "../../crds/lease.ts";
 import { namespaceKind } from "../../crds/namespace.ts";
 import type { KindDef } from "../../crds/resource.ts";
+import { secretKind } from "../../crds/secret.ts";
 import { workflowKind } from "../../crds/workflow.ts";
 import { workflowRunKind } from "../../crds/workflow-run.ts";
 import { configMapRules } from "./config-map-rules.ts";
 import { executionRules } from "./execution-rules.ts";
 import { instanceRules } from "./instance-rules.ts";
 import type { KindRules } from "./kind-rules.ts";
+import { secretRules } from "./secret-rules.ts";
 import { workflowRules } from "./workflow-rules.ts";
 import { workflowRunRules } from "./workflow-run-rules.ts";
 
@@ -21,6 +23,7 @@ const RULES: ReadonlyMap<KindDef, KindRules> = new Map<KindDef, KindRules>([
   [workflowRunKind, workflowRunRules],
   [executionKind, executionRules],
   [configMapKind, configMapRules],
+  [secretKind, secretRules],
   [leaseKind, {}],
   [namespaceKind, {}],
   [eventKind, {}],

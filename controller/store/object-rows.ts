@@ -3,6 +3,7 @@
 import type { Database } from "better-sqlite3";
 import { type Prepared, prepare } from "./prepared.ts";
 import { query, type Tables } from "./schema.ts";
+import type { Seal } from "./seal.ts";
 import type { HistoryRow } from "./watch-event.ts";
 
 type ObjectRow = Tables["objects"];
@@ -23,7 +24,8 @@ export interface ObjectRows {
   newestRevision(): number;
 }
 
-export function objectRows(db: Database): ObjectRows {
+/** `seal` opens what it closed: callers see bodies as plain text. */
+export function objectRows(db: Database, seal: Seal): ObjectRows {
   const objects = objectStatements(db);
   const owners = ownerStatements(db);
   const history = historyStatements(db);
@@ -38,8 +40,12 @@ export function objectRows(db: Database): ObjectRows {
       for (const owner of new Set(uids)) owners.insert.run({ ...key, owner });
     },
     insertHistory: (row) => void history.insert.run(row),
-    historyAfter: (revision, limit) => history.after.all({ revision, limit }),
-    bodyOf: (revision) => history.body.get({ revision })?.body,
+    historyAfter: (revision, limit) =>
+      history.after.all({ revision, limit }).map((row) => ({ ...row, body: seal.open(row.body, row.revision) })),
+    bodyOf(revision) {
+      const row = history.body.get({ revision });
+      return row && seal.open(row.body, revision);
+    },
     newestRevision: () => history.newest.get({})?.revision ?? 0,
   };
 }

@@ -10,6 +10,7 @@ import { AlreadyExistsError, BadRequestError, NotFoundError, TooLargeError } fro
 import type { GroupCommit } from "./group-commit.ts";
 import { listPages } from "./list-page.ts";
 import type { ObjectKey, ObjectRows } from "./object-rows.ts";
+import type { Seal } from "./seal.ts";
 import { parseSelector } from "./selectors.ts";
 import type { Key, ListPage, Precondition, Store, View, WatchEvent, WriteOptions } from "./store.ts";
 import {
@@ -35,6 +36,7 @@ export interface Ledger {
 export interface ObjectStoreParts {
   readonly db: Database;
   readonly rows: ObjectRows;
+  readonly seal: Seal;
   readonly history: History;
   readonly ledger: Ledger;
   readonly commits: GroupCommit;
@@ -47,7 +49,7 @@ export interface ObjectStoreParts {
 }
 
 export function objectStore(parts: ObjectStoreParts): Store {
-  const { rows, history, commits, clock, random, ledger } = parts;
+  const { rows, seal, history, commits, clock, random, ledger } = parts;
   const listPage = listPages(parts.db, history);
 
   const view: View = {
@@ -76,12 +78,18 @@ export function objectStore(parts: ObjectStoreParts): Store {
       const transition = decide(current);
       if (transition.type === "unchanged") return asKind<R>(current);
       if (options.dryRun) return asKind<R>(transition.object);
-      return asKind<R>(replace(row, revision, current, transition));
+      return asKind<R>(replace(kind, row, revision, current, transition));
     });
   }
 
-  function replace(key: ObjectKey, revision: number, current: Stored, { type, object }: Effective): Stored {
-    const next = record(key, type === "removed" ? "DELETED" : "MODIFIED", revision, object);
+  function replace(
+    kind: KindDef,
+    key: ObjectKey,
+    revision: number,
+    current: Stored,
+    { type, object }: Effective,
+  ): Stored {
+    const next = record(kind, key, type === "removed" ? "DELETED" : "MODIFIED", revision, object);
     const owners = type === "removed" ? [] : ownersOf(next);
     if (owners.join() !== ownersOf(current).join()) rows.setOwners(key, owners);
     if (type === "removed") rows.removeObject(key);
@@ -96,7 +104,7 @@ export function objectStore(parts: ObjectStoreParts): Store {
     if (!rows.insertObject({ ...key, uid: object.metadata.uid, revision })) {
       throw new AlreadyExistsError(kind, object.metadata);
     }
-    const next = record(key, "ADDED", null, object);
+    const next = record(kind, key, "ADDED", null, object);
     const owners = ownersOf(next);
     if (owners.length > 0) rows.setOwners(key, owners);
     ledger.advance();
@@ -104,13 +112,19 @@ export function objectStore(parts: ObjectStoreParts): Store {
   }
 
   /** Writes the next row of history. */
-  function record(key: ObjectKey, type: HistoryRow["type"], previous: number | null, object: Stored): Stored {
+  function record(
+    kind: KindDef,
+    key: ObjectKey,
+    type: HistoryRow["type"],
+    previous: number | null,
+    object: Stored,
+  ): Stored {
     const revision = ledger.last() + 1;
     const next = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
     const body = JSON.stringify(next);
     refuseTooLarge(key, body);
-    const { kind, namespace, name } = key;
-    rows.insertHistory({ revision, at: clock.now(), type, kind, namespace, name, previous, body });
+    const kept = kind.confidential ? seal.close(body, revision) : body;
+    rows.insertHistory({ ...key, revision, at: clock.now(), type, previous, body: kept });
     return next;
   }
 

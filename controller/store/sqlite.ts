@@ -5,7 +5,7 @@ import { type Log, silentLog } from "../kernel/log.ts";
 import type { Random } from "../kernel/random.ts";
 import { type Backups, backups } from "./backup.ts";
 import { compaction, HISTORY_BOUNDS, type HistoryBounds } from "./compaction.ts";
-import { UnavailableError } from "./errors.ts";
+import { RefusedDatabaseError, UnavailableError } from "./errors.ts";
 import { groupCommit } from "./group-commit.ts";
 import { logStore } from "./logs.ts";
 import { getMeta, putMeta } from "./meta.ts";
@@ -15,6 +15,7 @@ import { objectRows } from "./object-rows.ts";
 import { objectStore } from "./object-store.ts";
 import { parsedObjects } from "./parsed-objects.ts";
 import { readRestorations } from "./restore.ts";
+import { NO_SEAL, type Seal, sealWith } from "./seal.ts";
 import { openFile, type SqliteFile } from "./sqlite-file.ts";
 import type { Database, Store } from "./store.ts";
 import { watchHub } from "./watch-hub.ts";
@@ -25,6 +26,8 @@ export interface SqliteOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log?: Log;
+  /** 32 bytes that confidential kinds are encrypted with; without them nothing is. */
+  readonly secretsKey?: Uint8Array | undefined;
   /** What history to keep; HISTORY_MAX_AGE_MS and HISTORY_MAX_EVENTS when absent. */
   readonly history?: HistoryBounds;
   /** Calls back in a later turn of the event loop, in which writes so far share a commit; setImmediate when absent. */
@@ -51,10 +54,11 @@ export async function openSqlite(options: SqliteOptions): Promise<SqliteDatabase
 
 /** The store on a file that is open. */
 export function databaseOn(file: SqliteFile, options: Omit<SqliteOptions, "file">): SqliteDatabase {
-  const { clock, random, log = silentLog, schedule } = options;
+  const { clock, random, log = silentLog, schedule, secretsKey } = options;
   const { db } = file;
   migrate(db, MIGRATIONS, log);
-  const rows = objectRows(db);
+  const seal = secretsKey === undefined ? NO_SEAL : fittingSeal(db, secretsKey);
+  const rows = objectRows(db, seal);
   const controllerId = identify(file, random);
   const restorations = readRestorations(db);
   const copies = backups(db, clock);
@@ -98,7 +102,20 @@ export function databaseOn(file: SqliteFile, options: Omit<SqliteOptions, "file"
   const touch = putMeta(db, "probed");
 
   return {
-    store: objectStore({ db, rows, history, ledger, commits, hub, clock, random, controllerId, restorations, health }),
+    store: objectStore({
+      db,
+      rows,
+      seal,
+      history,
+      ledger,
+      commits,
+      hub,
+      clock,
+      random,
+      controllerId,
+      restorations,
+      health,
+    }),
     logs: logStore(db, commits),
     compact: compacting.compact,
     backup: copies.take,
@@ -109,6 +126,23 @@ export function databaseOn(file: SqliteFile, options: Omit<SqliteOptions, "file"
       file.close();
     },
   };
+}
+
+/** The seal of this database: the key that it was first opened with, and no other. */
+function fittingSeal(db: SqliteFile["db"], key: Uint8Array): Seal {
+  const seal = sealWith(key);
+  const proof = getMeta(db, "sealed");
+  if (proof === undefined) {
+    putMeta(db, "sealed").run({ value: seal.close("flywheel", 0) });
+    return seal;
+  }
+  try {
+    seal.open(proof, 0);
+    return seal;
+  } catch (cause) {
+    const remedy = "start with the SECRETS_KEY, or the key file in DATA_DIR, that it was made with";
+    throw new RefusedDatabaseError(`the key does not fit the secrets in ${db.name}; ${remedy}`, { cause });
+  }
 }
 
 /** The id made with the database. */

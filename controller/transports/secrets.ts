@@ -17,20 +17,31 @@ import ssh2 from "ssh2";
 import { makeFolder } from "../kernel/folder.ts";
 import { ed25519KeyPair } from "./ed25519-key.ts";
 
-const MASTER_BYTES = 32;
+const KEY_BYTES = 32;
 
-/** In the data directory. Without the first no host key is known any more; without the second no machine lets us in. */
+/**
+ * In the data directory. Without the first no host key is known any more; without the second no machine lets us in; without the
+ * third no Secret can be read.
+ */
 export const MASTER_SECRET_FILE = "host-key-master";
 export const SSH_KEY_FILE = "ssh_key";
+export const SECRETS_KEY_FILE = "secrets-key";
 
 /** The secret that host keys are derived from; losing it means that no machine's host key is known any more. */
 export function readMasterSecret(dataDir: string): Uint8Array {
-  const path = join(dataDir, MASTER_SECRET_FILE);
-  const text = readOrMake(path, () => randomBytes(MASTER_BYTES).toString("base64"));
+  return readOrMakeBytes(join(dataDir, MASTER_SECRET_FILE));
+}
+
+/** What Secrets are encrypted with in the database; losing it means losing them. */
+export function readSecretsKey(dataDir: string): Uint8Array {
+  return readOrMakeBytes(join(dataDir, SECRETS_KEY_FILE));
+}
+
+function readOrMakeBytes(path: string): Uint8Array {
+  const text = readOrMake(path, () => randomBytes(KEY_BYTES).toString("base64"));
   keepPrivate(path);
   const secret = Buffer.from(text.trim(), "base64");
-  if (secret.length !== MASTER_BYTES)
-    throw new SecretFileError(`${path} does not hold ${MASTER_BYTES} bytes in base64`);
+  if (secret.length !== KEY_BYTES) throw new SecretFileError(`${path} does not hold ${KEY_BYTES} bytes in base64`);
   return secret;
 }
 

@@ -86,6 +86,21 @@ describe.skipIf(absent)("kubectl", () => {
     const value = await kubectl("get", "cm", "settings", "-n", "team", "-o", "jsonpath={.data.b}");
     expect(value.stdout).toBe("two words");
     expect((await kubectl("get", "cm", "-n", "team")).stdout).toMatch(/^NAME +DATA +AGE\nsettings +2 +\d+s\n$/);
+    const secret = await kubectl("create", "secret", "generic", "git", "-n", "team", "--from-literal=token=hush hush");
+    expect(secret.stdout).toBe("secret/git created\n");
+    const table = await kubectl("get", "secrets", "-n", "team", "-o", "wide");
+    expect(table.stdout).toMatch(/^NAME +TYPE +DATA +AGE\ngit +Opaque +1 +\d+s\n$/);
+    expect((await kubectl("describe", "secret", "git", "-n", "team")).stdout).toMatch(/token: +9 bytes/);
+    const token = await kubectl(
+      "get",
+      "secret",
+      "git",
+      "-n",
+      "team",
+      "-o",
+      "go-template={{.data.token | base64decode}}",
+    );
+    expect(token.stdout).toBe("hush hush");
     expect((await kubectl("auth", "can-i", "delete", "instances")).stdout).toBe("yes\n");
     expect((await kubectl("auth", "can-i", "--list")).stdout).toMatch(/\*\.\* +\[\] +\[\] +\[\*\]/);
     expect((await kubectl("auth", "whoami")).stdout).toMatch(/Username +system:anonymous/);
