@@ -4,10 +4,11 @@ import { frozenDataCauses } from "./config-map-rules.ts";
 import type { KindRules } from "./kind-rules.ts";
 
 export const secretRules: KindRules<Secret> = {
-  fill(object) {
-    if (object.stringData === undefined) return object;
-    const encoded = Object.entries(object.stringData).map(([key, text]) => [key, Buffer.from(text).toString("base64")]);
-    return { ...object, data: { ...object.data, ...Object.fromEntries(encoded) }, stringData: undefined };
+  fill({ stringData, ...object }) {
+    const type = object.type || "Opaque"; // kubectl sends an empty one
+    if (stringData === undefined) return { ...object, type };
+    const encoded = Object.entries(stringData).map(([key, text]) => [key, Buffer.from(text).toString("base64")]);
+    return { ...object, type, data: { ...object.data, ...Object.fromEntries(encoded) }, stringData: undefined };
   },
   check: (object, current) => frozenDataCauses(["data", "immutable"], object, current),
 };

@@ -84,7 +84,7 @@ export function createFollowers({ clock, random, violated }: FollowersOptions): 
       const instances = [...objects].filter((each): each is Instance => each.kind === instanceKind.kind);
       return followers.flatMap(({ team, view }) => {
         const truth = instances
-          .filter(({ metadata }) => team === undefined || metadata.labels?.["team"] === team)
+          .filter(({ metadata }) => team === undefined || metadata.labels?.team === team)
           .map((each) => `${keyOf(each)} ${each.metadata.resourceVersion}`);
         const seen = [...view].map(([key, version]) => `${key} ${version}`);
         if (truth.sort().join() === seen.sort().join()) return [];

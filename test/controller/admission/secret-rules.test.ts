@@ -12,7 +12,10 @@ const KEY = { namespace: "default", name: "s" };
 
 test("plain text becomes data and is not kept", async () => {
   const { admission } = await admitted();
-  const made = await admission.create(secretKind, manifest({ data: { a: "MQ==" }, stringData: { a: "2", b: "ü" } }));
+  const made = await admission.create(
+    secretKind,
+    manifest({ data: { a: "MQ==" }, stringData: { a: "2", b: "ü" }, type: "" }),
+  );
   expect(made).toMatchObject({ type: "Opaque", data: { a: "Mg==", b: "w7w=" } });
   expect(JSON.stringify(made)).not.toContain("stringData");
 });
