@@ -2,14 +2,22 @@
 import { z } from "zod";
 import { AGE_COLUMN, type KindDef, type Resource } from "./resource.ts";
 
+/** Clients hold these numbers in 32 bits. */
+const INT32_MAX = 2_147_483_647;
+
 const leaseSpec = z.strictObject({
-  holderIdentity: z.string().optional().describe("Who holds the lease; empty when nobody does."),
-  leaseDurationSeconds: z.int().min(1).optional().describe("How long others wait after the last renewal."),
+  holderIdentity: z.string().max(1024).optional().describe("Who holds the lease; empty when nobody does."),
+  leaseDurationSeconds: z
+    .int()
+    .min(1)
+    .max(INT32_MAX)
+    .optional()
+    .describe("How long others wait after the last renewal."),
   acquireTime: z.iso.datetime({ offset: true }).nullish().describe("When the holder took it."),
   renewTime: z.iso.datetime({ offset: true }).nullish().describe("When the holder last renewed it."),
-  leaseTransitions: z.int().min(0).optional().describe("How often the holder has changed."),
-  strategy: z.string().optional().describe("How holders are chosen where a coordinator chooses."),
-  preferredHolder: z.string().optional().describe("Who should hold it next."),
+  leaseTransitions: z.int().min(0).max(INT32_MAX).optional().describe("How often the holder has changed."),
+  strategy: z.string().max(256).optional().describe("How holders are chosen where a coordinator chooses."),
+  preferredHolder: z.string().max(1024).optional().describe("Who should hold it next."),
 });
 
 export type Lease = Resource<z.output<typeof leaseSpec>, never, "Lease">;
