@@ -11,8 +11,9 @@ export const instanceRules: KindRules<Instance> = {
     spec: current ? keepFilled(object.spec, current.spec) : fillDefaults(object.spec, defaults),
   }),
   check: (object) => machineCauses(object.spec, "spec"),
-  mayStillChange: (path, current) =>
-    path === "spec.region" && !current.status?.machine && !current.status?.provisioning,
+  // A region that Fly does not know, or that is full, can be changed as long as nothing can have been made there.
+  mayStillChange: (path, { status }) =>
+    path === "spec.region" && !status?.machine && status?.provisioning?.requestedAt === undefined,
 };
 
 function fillDefaults(spec: InstanceSpec, defaults: SpecDefaults): InstanceSpec {

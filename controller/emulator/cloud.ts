@@ -137,9 +137,7 @@ export class Cloud {
       const message = `unique machine name violation, machine ID ${holder.id} already exists with name "${name}"`;
       throw refused("already_exists", message);
     }
-    if (this.knobs.missingImages.test(config.image ?? "") && !this.faults.lateImageErrors) {
-      throw refused("not_found", `failed to get manifest ${config.image}: MANIFEST_UNKNOWN: manifest unknown`);
-    }
+    this.#requireImage(config);
     const region = place(request.region, this.faults);
     const now = this.clock.now();
     const record: MachineRecord = {
@@ -172,6 +170,11 @@ export class Cloud {
     return record;
   }
 
+  #requireImage({ image }: MachineConfig): void {
+    if (!this.knobs.missingImages.test(image ?? "") || this.faults.lateImageErrors) return;
+    throw refused("not_found", `failed to get manifest ${image}: MANIFEST_UNKNOWN: manifest unknown`);
+  }
+
   updateMachine(record: MachineRecord, request: MachineUpdate, nonce: string | undefined): void {
     requireLease(record, nonce, this.clock.now());
     this.#requireHost(record);
@@ -179,6 +182,7 @@ export class Cloud {
       throw refused("aborted", "machine update failed due to concurrent update");
     }
     const config = normalizeConfig(request.config);
+    if (config.image !== record.config.image) this.#requireImage(config);
     const command = request.skipLaunch ? "swap" : "update";
     this.#decide(record, command);
     this.#requireRoom();

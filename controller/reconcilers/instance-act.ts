@@ -8,6 +8,7 @@ import type { Machine, MachineConfig } from "../machines/wire.ts";
 import type { Plan } from "./instance-plan.ts";
 import type { InstanceWorld } from "./instance-world.ts";
 import { createPace } from "./pace.ts";
+import { refusal } from "./refused-field.ts";
 
 export interface Done {
   readonly requeueAfterMs?: number | undefined;
@@ -16,10 +17,15 @@ export interface Done {
 
 export const LOOK_AGAIN: Done = { requeueAfterMs: 0 };
 
+export interface TriedUpdate {
+  readonly delayMs: number;
+  readonly refused?: string | undefined;
+}
+
 export interface Actor {
   act(instance: Instance, machine: Machine, plan: Plan, desired: MachineConfig, signal: AbortSignal): Promise<Done>;
-  /** How long an update to this configuration has to wait, because one was made and the machine differs all the same. */
-  updateDelayMs(instance: Instance, desired: MachineConfig): number;
+  /** An update to this configuration that did not help: how long the next one has to wait, and what Fly said if it refused it. */
+  triedUpdate(instance: Instance, desired: MachineConfig): TriedUpdate | undefined;
   forget(uid: string): void;
 }
 
@@ -46,6 +52,8 @@ export function createActor(world: InstanceWorld): Actor {
   const { machines, fleet, reach, events, clock, app, log } = world;
   const starts = createPace(clock, START_BACKOFF, START_HELD_MS);
   const updates = createPace(clock, UPDATE_BACKOFF, UPDATE_HELD_MS);
+  /** What Fly said to the last update of an instance, when it refused it. */
+  const refusals = new Map<string, string>();
 
   async function act(
     instance: Instance,
@@ -59,7 +67,7 @@ export function createActor(world: InstanceWorld): Actor {
     } catch (error) {
       if (!(error instanceof MachinesError)) throw error;
       log.info({ machine: machine.id, plan: plan.do, error: error.message }, "call failed");
-      return refusedBy(instance, machine, plan, error, signal);
+      return refusedBy(instance, machine, plan, desired, error, signal);
     }
   }
 
@@ -133,6 +141,7 @@ export function createActor(world: InstanceWorld): Actor {
       signal,
     );
     fleet.note(updated);
+    refusals.delete(instance.metadata.uid);
     updates.done(instance.metadata.uid, jsonHash(config));
     await events.record(instance, "Normal", "Updated", `updated ${plan.fields.join(", ")} of machine ${machine.id}`);
     fleet.follow(machine.id, plan.skipLaunch ? "settled" : "started");
@@ -149,6 +158,7 @@ export function createActor(world: InstanceWorld): Actor {
     instance: Instance,
     machine: Machine,
     plan: Plan,
+    desired: MachineConfig,
     error: MachinesError,
     signal: AbortSignal,
   ): Promise<Done> {
@@ -172,6 +182,11 @@ export function createActor(world: InstanceWorld): Actor {
       await machines.stop(app, machine.id, signal);
       return changed(machine.id, "stopped");
     }
+    if (plan.do === "update" && error.class === "refused") {
+      refusals.set(instance.metadata.uid, refusal(error.said));
+      updates.done(instance.metadata.uid, jsonHash(desired));
+      return LOOK_AGAIN;
+    }
     return {
       requeueAfterMs: error.retryAfterMs ?? RETRY_MS[error.class],
       changes: { message: error.said },
@@ -180,10 +195,14 @@ export function createActor(world: InstanceWorld): Actor {
 
   return {
     act,
-    updateDelayMs: ({ metadata }, desired) => updates.delayMs(metadata.uid, jsonHash(desired)),
+    triedUpdate({ metadata: { uid } }, desired) {
+      const delayMs = updates.delayMs(uid, jsonHash(desired));
+      return delayMs > 0 ? { delayMs, refused: refusals.get(uid) } : undefined;
+    },
     forget(uid) {
       starts.forget(uid);
       updates.forget(uid);
+      refusals.delete(uid);
     },
   };
 }

@@ -14,6 +14,7 @@ import type { SeenMachine } from "./instance-observe.ts";
 import { absentStatus, adoptedStatus } from "./instance-status.ts";
 import { type InstanceWorld, keyOf } from "./instance-world.ts";
 import { ownerOf } from "./machine-memory.ts";
+import { refusal } from "./refused-field.ts";
 
 type Provisioning = NonNullable<InstanceStatus["provisioning"]>;
 type Create = External<Instance, SeenMachine>["create"];
@@ -112,7 +113,7 @@ export function createMachine(world: InstanceWorld): Create {
       return waiting(instance, "Retrying", error.said, error.retryAfterMs ?? 2000, { provisioning: settled });
     }
     await events.record(instance, "Warning", "CreateRefused", error.said);
-    return later(instance, settled, "Refused", error.said, REFUSED);
+    return later(instance, settled, "Refused", refusal(error.said), REFUSED);
   }
 
   /** The name is taken: by the machine that a former call made, if it carries our uid. */
@@ -203,8 +204,10 @@ export function nextProvisioning(instance: Instance, nowMs: number): Provisionin
   const before = status?.provisioning;
   const region = candidateRegions(instance)[0] ?? "";
   if (!before) return { incarnation: 1, machineName: machineName(metadata.uid, 1), region };
-  if (!status?.machine)
-    return { ...before, region: candidateRegions(instance).includes(before.region) ? before.region : region };
+  if (!status?.machine) {
+    const kept = status?.observedGeneration === metadata.generation ? before : afresh(before);
+    return { ...kept, region: candidateRegions(instance).includes(before.region) ? before.region : region };
+  }
   const incarnation = before.incarnation + 1;
   const lived = before.createdAt === undefined ? Number.POSITIVE_INFINITY : nowMs - Date.parse(before.createdAt);
   const name = { incarnation, machineName: machineName(metadata.uid, incarnation), region };
@@ -213,6 +216,11 @@ export function nextProvisioning(instance: Instance, nowMs: number): Provisionin
   return failures === 1
     ? { ...name, failures }
     : { ...name, failures, retryAt: timestamp(nowMs + backoffMs(SHORT_LIVED, failures - 1)) };
+}
+
+/** What failed was another spec. */
+function afresh({ retryAt: _wait, failures: _count, ...provisioning }: Provisioning): Provisioning {
+  return provisioning;
 }
 
 /**

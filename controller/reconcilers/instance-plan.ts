@@ -13,8 +13,8 @@ export interface PlanInput {
   readonly drift: Drift;
   /** What uses the machine now. */
   readonly busy: readonly string[];
-  /** An update to this very configuration was made lately, and the machine still differs. */
-  readonly tried?: boolean;
+  /** An update to this very configuration was tried lately, and the machine still differs; or Fly refused it, saying so. */
+  readonly tried?: { readonly refused?: string | undefined } | undefined;
   /** How long this process has seen it in created without a break: no clock that is set makes that longer. */
   readonly createdForMs: number;
 }
@@ -35,7 +35,7 @@ export type Plan =
   /** Say in status what will happen. */
   | { readonly do: "announce"; readonly pending: Omit<Pending, "announcedAt"> }
   /** Announced, and somebody uses the machine. */
-  | { readonly do: "hold"; readonly pending: Omit<Pending, "announcedAt"> }
+  | { readonly do: "hold"; readonly pending: Omit<Pending, "announcedAt">; readonly refused?: boolean }
   | { readonly do: "update"; readonly fields: readonly string[]; readonly skipLaunch: boolean }
   /** Destroy it; the next pass makes another once that is confirmed. */
   | { readonly do: "replace"; readonly why: string };
@@ -84,8 +84,12 @@ function isFailed(machine: Machine): boolean {
 function planUpdate(input: PlanInput): Plan {
   const { drift, machine, mode } = input;
   if (input.tried) {
-    const message = `${drift.restart.join(", ")} still differ after an update; trying again later`;
-    return { do: "hold", pending: { action: "Update", fields: [...drift.restart], message } };
+    const { refused } = input.tried;
+    const message = refused ?? `${drift.restart.join(", ")} still differ after an update; trying again later`;
+    const pending = { action: "Update" as const, fields: [...drift.restart], message };
+    // What cannot be changed must not keep it from being stopped, or from serving as it is.
+    const inMode = planMode(machine.state, mode);
+    return inMode.do === "settle" ? { do: "hold", pending, refused: refused !== undefined } : inMode;
   }
   const update: Plan = { do: "update", fields: drift.restart, skipLaunch: mode !== "Running" };
   if (machine.state === "stopped") return update;

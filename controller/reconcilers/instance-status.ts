@@ -224,8 +224,11 @@ function exists({ id, region }: Machine): Verdict {
 function synced(plan: Plan): Verdict {
   switch (plan.do) {
     case "announce":
-    case "hold":
       return { status: "False", reason: `${plan.pending.action}Pending`, message: plan.pending.message };
+    case "hold": {
+      const reason = plan.refused ? "Refused" : `${plan.pending.action}Pending`;
+      return { status: "False", reason, message: plan.pending.message };
+    }
     case "update":
       return { status: "False", reason: "Updating", message: `updating ${plan.fields.join(", ")}` };
     case "replace":

@@ -47,8 +47,7 @@ export function createUpdater(world: InstanceWorld): Updater {
     const idle = decideIdle(instance, activity, machine.state, clock.now());
     if (idle.mode === "Delete") return deleteIdle(instance, idle);
     const mode = idle.mode;
-    const againMs = drift.restart.length > 0 ? actor.updateDelayMs(instance, desired) : 0;
-    const tried = againMs > 0;
+    const tried = drift.restart.length > 0 ? actor.triedUpdate(instance, desired) : undefined;
     const plan = planMachine({
       instance,
       machine,
@@ -79,7 +78,7 @@ export function createUpdater(world: InstanceWorld): Updater {
       requeueAfterMs: earliest(
         done.requeueAfterMs,
         probeMs,
-        tried ? againMs : undefined,
+        tried?.delayMs,
         until(idle.dueMs),
         until(expiryMs(instance)),
       ),

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { findCycle } from "../../../controller/admission/workflow-rules.ts";
 import { executionKind } from "../../../crds/execution.ts";
-import { instanceKind, instanceStatus } from "../../../crds/instance.ts";
+import { instanceKind } from "../../../crds/instance.ts";
 import { namespaceKind } from "../../../crds/namespace.ts";
 import { workflowKind } from "../../../crds/workflow.ts";
 import { workflowRunKind } from "../../../crds/workflow-run.ts";
@@ -124,7 +124,10 @@ describe("Instance", () => {
       }));
     await door.admission.create(instanceKind, manifest("Instance", {}));
     expect((await move("ord")).spec.region).toBe("ord");
-    const provisioning = instanceStatus.shape.provisioning.parse({ incarnation: 1, machineName: "m", region: "ord" });
+    const refused = { incarnation: 1, machineName: "m", region: "ord", failures: 1 };
+    await door.store.updateStatus(instanceKind, DEFAULT_KEY, () => ({ provisioning: refused }));
+    expect((await move("ams")).spec.region).toBe("ams");
+    const provisioning = { ...refused, requestedAt: "2026-01-01T00:00:00Z" };
     await door.store.updateStatus(instanceKind, DEFAULT_KEY, () => ({ provisioning }));
     expect(await causesAgainst(move("lhr"))).toEqual([
       {

@@ -19,10 +19,28 @@ interface Case {
   readonly busy?: readonly string[];
   readonly status?: InstanceStatus;
   readonly createdForMs?: number;
+  readonly tried?: { readonly refused?: string };
   readonly expected: Partial<Plan>;
 }
 
 const cases: readonly Case[] = [
+  {
+    reason: "an update that Fly refused is not made again at once",
+    drift: IMAGE,
+    tried: { refused: "spec.image: Fly refuses it" },
+    expected: {
+      do: "hold",
+      refused: true,
+      pending: { action: "Update", fields: ["image"], message: "spec.image: Fly refuses it" },
+    },
+  },
+  {
+    reason: "what cannot be updated can still be stopped",
+    mode: "Stopped",
+    drift: IMAGE,
+    tried: {},
+    expected: { do: "stop" },
+  },
   { reason: "a started machine that should run is left alone", expected: { do: "settle" } },
   {
     reason: "an unreachable host is never judged, even with drift",
@@ -124,7 +142,7 @@ const cases: readonly Case[] = [
 describe("planMachine", () => {
   test.each(cases)(
     "$reason",
-    ({ machine, mode = "Running", drift = NO_DRIFT, busy = [], status, createdForMs = 0, expected }) => {
+    ({ machine, mode = "Running", drift = NO_DRIFT, busy = [], status, createdForMs = 0, tried, expected }) => {
       const instance = anInstance({}, status);
       const plan = planMachine({
         instance,
@@ -133,6 +151,7 @@ describe("planMachine", () => {
         drift,
         busy,
         createdForMs,
+        tried,
       });
       expect(plan).toMatchObject(expected);
     },
