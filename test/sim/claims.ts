@@ -14,7 +14,7 @@ export interface Claims {
 const STALE_READ_MS = 60_000;
 
 /** What Fly says of the one thing that users here ask for and cannot have: an image that is not there. */
-const WRONG = /manifest|answered 404/i;
+const WRONG = /manifest|answered 404|region "\w+" not found/i;
 
 export function createClaims({ nowMs, violated }: { nowMs(): number; violated(what: string): void }): Claims {
   const given = new Map<string, { readonly env: string; readonly sinceMs: number }>();

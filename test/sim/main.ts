@@ -1,11 +1,14 @@
 // `npm run sim -- --seeds N --from S --jobs J` runs many seeds; `SEED=… npm run sim` replays one and prints all that happens;
 // `npm run sim -- --crash-points` kills the process at every effect of each scenario;
+// `npm run sim -- --spec-walk` walks over every field of every spec;
 // `npm run sim -- --mutants` looks whether bugs that are put in are found.
+
 import { availableParallelism } from "node:os";
 import { reportCrashPoints } from "./crash-report.ts";
 import { simulateMany } from "./many.ts";
 import { huntMutants } from "./mutants/main.ts";
 import { outcomeOf, report } from "./outcome.ts";
+import { reportSpecWalk } from "./spec-walk-report.ts";
 
 const print = (line: string) => console.log(line);
 
@@ -52,6 +55,7 @@ async function main(): Promise<number> {
   const { SEED } = process.env;
   if (process.argv.includes("--crash-points"))
     return reportCrashPoints(text("scenario"), text("at"), () => performance.now());
+  if (process.argv.includes("--spec-walk")) return reportSpecWalk(() => performance.now());
   if (process.argv.includes("--mutants"))
     return huntMutants({
       only: text("only"),

@@ -57,6 +57,8 @@ export async function walkApi(kinds: readonly KindDef[]): Promise<Walk> {
 interface Desk {
   readonly api: TestApi;
   readonly path: string;
+  /** One that was never used: what is deleted may take its time to go. */
+  nextName(): string;
   readonly manifest: (name: string, spec: unknown, resourceVersion?: string) => object;
 }
 
@@ -72,14 +74,19 @@ async function deskOf(kind: KindDef): Promise<Desk> {
   });
   const { status, body } = await api.send("POST", path, manifest(SETTLED, fixtureOf(kind).spec));
   if (status !== 201) throw new Error(`the spec to begin from is refused: ${body.message}`);
-  return { api, path, manifest };
+  let names = 0;
+  const nextName = () => {
+    names += 1;
+    return `tried-${names}`;
+  };
+  return { api, path, manifest, nextName };
 }
 
 async function tryCase(
   desk: Desk,
   kind: KindDef,
   field: Field,
-  { value, expect }: Case,
+  { label, value, expect }: Case,
 ): Promise<{ readonly problem?: string | undefined; readonly walked?: Walked }> {
   const fixture = fixtureOf(kind);
   const other = fixture.agrees?.[field.name];
@@ -88,11 +95,12 @@ async function tryCase(
   for (const base of specsAround(fixture, field.name)) {
     // A spec is an object, whatever is placed in it.
     const tried = place(base, root, field.path, value) as Readonly<Record<string, unknown>>;
-    const answer = await sent(desk, "POST", desk.path, desk.manifest("tried", tried));
+    const name = desk.nextName();
+    const answer = await sent(desk, "POST", desk.path, desk.manifest(name, tried));
     if (answer.status === 201) {
-      const { stored, problem } = await storedAs(desk, tried, answer);
+      const { stored, problem } = await storedAs(desk, name, tried, answer);
       if (expect === "refuse") return { problem: `is accepted, as ${JSON.stringify(stored).slice(0, 200)}` };
-      return { problem, walked: { kind, field, label: "", spec: tried, stored } };
+      return { problem, walked: { kind, field, label, spec: tried, stored } };
     }
     const named = [...field.name.split(/[.[{]/).slice(0, 2)].join(".");
     const names = other === undefined ? [named] : [named, other];
@@ -101,9 +109,9 @@ async function tryCase(
   return { problem: problem ?? (expect === "accept" && !other ? "is refused" : undefined) };
 }
 
-async function storedAs(desk: Desk, tried: object, { body }: Answer) {
+async function storedAs(desk: Desk, name: string, tried: object, { body }: Answer) {
   const problem = lost(tried, body.spec, "spec");
-  await desk.api.send("DELETE", `${desk.path}/tried`);
+  await desk.api.send("DELETE", `${desk.path}/${name}`);
   return { stored: body.spec, problem };
 }
 

@@ -1,6 +1,7 @@
 // Every field of a kind's spec, found by walking the JSON Schema that zod makes of it: a field that is added tomorrow is
 // walked tomorrow. A node that the walk does not understand is an error, never passed over.
 import { z } from "zod";
+import { isJsonObject } from "../../controller/kernel/json.ts";
 import type { KindDef } from "../../crds/resource.ts";
 
 /** A step of a path: a member's name, the first item of a list, an entry of a map, or the key of that entry. */
@@ -22,6 +23,8 @@ interface Described<T extends string> {
   readonly type: T;
   readonly description?: string | undefined;
   readonly default?: unknown;
+  /** null is a value of its own, beside absence. */
+  readonly nullable?: boolean | undefined;
 }
 export interface ObjectNode extends Described<"object"> {
   readonly properties?: Readonly<Record<string, SchemaNode>> | undefined;
@@ -40,7 +43,7 @@ export interface TextNode extends Described<"string"> {
   readonly maxLength?: number | undefined;
   readonly pattern?: string | undefined;
   readonly enum?: readonly string[] | undefined;
-  readonly format?: "base64" | "duration" | undefined;
+  readonly format?: "base64" | "date-time" | "duration" | undefined;
   readonly minimumDuration?: string | undefined;
   readonly maximumDuration?: string | undefined;
 }
@@ -49,7 +52,11 @@ export interface IntegerNode extends Described<"integer"> {
   readonly maximum: number;
 }
 
-const described = { description: z.string().optional(), default: z.unknown().optional() };
+const described = {
+  description: z.string().optional(),
+  default: z.unknown().optional(),
+  nullable: z.boolean().optional(),
+};
 const inner: z.ZodType<SchemaNode> = z.lazy(() => schemaNode);
 const schemaNode: z.ZodType<SchemaNode> = z.discriminatedUnion("type", [
   z.strictObject({
@@ -77,7 +84,7 @@ const schemaNode: z.ZodType<SchemaNode> = z.discriminatedUnion("type", [
     maxLength: z.int().optional(),
     pattern: z.string().optional(),
     enum: z.array(z.string()).optional(),
-    format: z.enum(["base64", "duration"]).optional(),
+    format: z.enum(["base64", "date-time", "duration"]).optional(),
     contentEncoding: z.string().optional(),
     minimumDuration: z.string().optional(),
     maximumDuration: z.string().optional(),
@@ -95,9 +102,18 @@ export function specNode(kind: KindDef): SchemaNode {
   const { spec } = kind.fields;
   if (!spec) throw new TypeError(`${kind.kind} has no spec`);
   const { $schema: _, ...json } = z.toJSONSchema(spec, { io: "input" });
-  const parsed = inner.safeParse(json);
+  const parsed = inner.safeParse(JSON.parse(JSON.stringify(json), (_key, value) => withoutNull(value)));
   if (parsed.success) return parsed.data;
   throw new TypeError(`the walk does not know this of ${kind.kind}:\n${z.prettifyError(parsed.error)}`);
+}
+
+/** What may also be null is said as a choice of two. */
+function withoutNull(value: unknown): unknown {
+  if (!isJsonObject(value) || !Array.isArray(value.anyOf)) return value;
+  const { anyOf, ...rest } = value;
+  const [node, none, ...more] = anyOf;
+  const nullable = isJsonObject(node) && isJsonObject(none) && none.type === "null" && more.length === 0;
+  return nullable ? { ...node, ...rest, nullable } : value;
 }
 
 export function fieldsOf(kind: KindDef): readonly Field[] {

@@ -1,6 +1,8 @@
 // What the walk cannot read from a schema: for each kind an object to begin from, and what has to be around a field for
 // some of its values to be allowed at all.
 import type { KindDef } from "../../crds/resource.ts";
+import { specNode } from "./spec-walk-fields.ts";
+import { sampleOf } from "./spec-walk-values.ts";
 
 export interface KindFixture {
   /** A valid spec, as small as is useful. */
@@ -17,7 +19,7 @@ const LARGEST = { size: "performance-16x" };
 const withPorts = (...ports: object[]) => ({ services: [{ protocol: "tcp", internal_port: 1, ports }] });
 const PORTS = [withPorts({ port: 1 }), withPorts({ start_port: 1, end_port: 65_535 })];
 
-export const FIXTURES: Readonly<Record<string, KindFixture>> = {
+const FIXTURES: Readonly<Record<string, KindFixture>> = {
   Instance: {
     spec: { image: "ubuntu:22.04", region: "iad", size: "shared-cpu-1x" },
     around: { "spec.memoryMb": [LARGEST], "spec.services[].ports[]": PORTS },
@@ -38,7 +40,6 @@ export const FIXTURES: Readonly<Record<string, KindFixture>> = {
   },
   WorkflowRun: { spec: { workflowRef: { name: "absent" } } },
   Execution: { spec: { instance: "absent", command: "sim 100 0", timeoutMs: 30_000 } },
-  Namespace: { spec: {} },
 };
 
 /** The specs to place a field's values in. */
@@ -47,8 +48,8 @@ export function specsAround({ spec, around }: KindFixture, field: string): reado
   return [spec, ...others.flatMap(([, specs]) => specs)];
 }
 
-export function fixtureOf({ kind }: KindDef): KindFixture {
-  const fixture = FIXTURES[kind];
-  if (!fixture) throw new TypeError(`the walk has no spec of ${kind} to begin from: add one here`);
-  return fixture;
+/** A kind that needs nothing in particular begins from the least that its schema allows. */
+export function fixtureOf(kind: KindDef): KindFixture {
+  const least = () => sampleOf(specNode(kind)) as KindFixture["spec"]; // the schema of a spec is one of an object
+  return FIXTURES[kind.kind] ?? { spec: least() };
 }

@@ -37,7 +37,7 @@ export function casesOf({ node, optional, path }: Field): readonly Case[] {
   if (key) return [...typed(node), ...KEYS];
   return [
     ...(listed || inMap ? [] : [{ label: "absent", value: ABSENT, expect: optional ? "accept" : "refuse" } as const]),
-    { label: "null", value: null, expect: optional ? "accept" : "refuse" },
+    { label: "null", value: null, expect: optional || node.nullable ? "accept" : "refuse" },
     ...(node.default === undefined ? [] : [{ label: "default", value: node.default, expect: "accept" } as const]),
     ...strangers(node),
     ...typed(node),
@@ -198,7 +198,7 @@ function members(node: ObjectNode): readonly Case[] {
   ];
 }
 
-const WORDS = ["a", "iad", "/a", "A"];
+const WORDS = ["a", "iad", "/a", "A", "2026-01-01T00:00:00Z"];
 
 /** A valid value, as small as can be; another one for another `index` where there are others. */
 export function sampleOf(node: SchemaNode, index = 0): unknown {
