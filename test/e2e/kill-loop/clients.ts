@@ -61,16 +61,18 @@ async function churn({ door, random }: Client, name: string): Promise<void> {
     } else if (random.next() < 0.12) {
       await door.remove("instances", name);
     } else if (!found.metadata.deletionTimestamp) {
-      const patch = changeOf(random, turn);
+      const patch = changeOf(random, turn, found.spec);
       await door.edit("instances", name, patch, { ...found.spec, ...patch });
     }
   }
 }
 
-function changeOf(random: Random, turn: number): JsonObject {
+/** Never to what is there already: that would be no write. */
+function changeOf(random: Random, turn: number, { operatingMode }: JsonObject): JsonObject {
   const chance = random.next();
   if (chance < 0.1) return { env: { TURN: String(turn) } };
-  if (chance < 0.35) return { operatingMode: ["Running", "Suspended", "Stopped"][Math.floor(random.next() * 3)] };
+  const others = ["Running", "Suspended", "Stopped"].filter((mode) => mode !== operatingMode);
+  if (chance < 0.35) return { operatingMode: others[Math.floor(random.next() * others.length)] };
   return { ttl: ttlOf(turn) };
 }
 
