@@ -23,12 +23,18 @@ const SIZE = 64 * MIB;
 /** Less than one checkpoint needs. */
 const LEFT = 6 * MIB;
 
-export function mountable(): boolean {
+/** Why there can be no file system of our own; undefined when there can. */
+export function mountProblem(): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), "flywheel-mount-"));
   const { status } = spawnSync("mount", ["-t", "tmpfs", "tmpfs", folder], { stdio: "ignore" });
   if (status === 0) execFileSync("umount", [folder]);
   rmSync(folder, { recursive: true });
-  return status === 0;
+  return status === 0 ? undefined : "it cannot be mounted, which takes root";
+}
+
+/** Why a process cannot be given a limit; undefined when it can. */
+export function limitProblem(): string | undefined {
+  return spawnSync("prlimit", ["--version"]).status === 0 ? undefined : "prlimit is not installed";
 }
 
 export function smallFileSystem(): SmallDisk {
