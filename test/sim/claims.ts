@@ -8,6 +8,8 @@ import { type AnyResource, findCondition } from "../../crds/resource.ts";
 export interface Claims {
   committed(object: AnyResource): void;
   machineChanged(record: MachineRecord): void;
+  /** A connection to a machine has come about. */
+  reached(machineId: string): void;
 }
 
 /** How old a read may be that status is written from: a list that is shown again, how far it is behind, and a slow reply. */
@@ -17,11 +19,15 @@ const STALE_READ_MS = 60_000;
 const WRONG = /manifest|answered 404|region "\w+" not found/i;
 
 export function createClaims({ nowMs, violated }: { nowMs(): number; violated(what: string): void }): Claims {
+  const reached = new Set<string>();
   const given = new Map<string, { readonly env: string; readonly sinceMs: number }>();
 
   function instanceSays(instance: Instance): void {
     const { name, generation } = instance.metadata;
-    const machine = given.get(instance.status?.machine?.id ?? "");
+    const id = instance.status?.machine?.id ?? "";
+    if (findCondition(instance, "Ready")?.status === "True" && !reached.has(id))
+      violated(`ready: instance ${name} is called Ready, and nobody has ever reached machine ${id}`);
+    const machine = given.get(id);
     if (!machine || machine.env === envOf(instance.spec.env) || nowMs() - machine.sinceMs <= STALE_READ_MS) return;
     const claimed = ["Ready", "Synced"].every((type) => {
       const condition = findCondition(instance, type);
@@ -31,6 +37,7 @@ export function createClaims({ nowMs, violated }: { nowMs(): number; violated(wh
   }
 
   return {
+    reached: (machineId) => void reached.add(machineId),
     committed(object) {
       if (object.kind === "Instance") instanceSays(object as Instance); // by its kind
       if (object.kind !== "Event") return;

@@ -124,8 +124,8 @@ export interface FaultyHttpOptions {
   readonly random: Random;
   readonly trace: Trace;
   ratios(): CallRatios;
-  /** For how long no list shows a machine whose create call got no answer, although its name is taken. */
-  hiddenMs(): number;
+  /** A create call gets no answer: for how long no list shows its machine, although its name is taken. */
+  hidesMs(): number;
   /** A call leaves the process; what is returned is told what comes back. */
   called(call: FlyCall): (answer: HttpResponse) => void;
   /** An answer that Fly itself gave, before anything here spoils it. */
@@ -208,7 +208,7 @@ export function faultyHttp(options: FaultyHttpOptions): Http {
 
   function hide({ body }: HttpResponse): void {
     const { id }: { readonly id: string } = JSON.parse(body); // a machine
-    hiddenUntil.set(id, clock.monotonic() + options.hiddenMs());
+    hiddenUntil.set(id, clock.monotonic() + options.hidesMs());
   }
 
   function withoutHidden(response: HttpResponse): HttpResponse {

@@ -135,12 +135,14 @@ const CASES: readonly Case[] = [
   },
   {
     violates: "S9 instance x says that its machine is as generation 1 has it",
-    by: ({ committed, machineChanged }, pass) => {
+    by: ({ committed, machineChanged, reached }, pass) => {
       machineChanged(machine("m1", "started"));
+      reached("m1");
       pass(120_000);
       committed(claims);
     },
   },
+  { violates: "ready: instance x is called Ready", by: ({ committed }) => committed(claims) },
   {
     violates: "E1",
     by: ({ committed }) => committed(row(1, "Event", { reason: "CreateRefused", message: "insufficient resources" })),

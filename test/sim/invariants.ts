@@ -7,7 +7,7 @@ import { OWNER } from "../../controller/machines/wire.ts";
 import type { Instance } from "../../crds/instance.ts";
 import { type AnyResource, findCondition } from "../../crds/resource.ts";
 import type { WorkflowRun } from "../../crds/workflow-run.ts";
-import { createClaims } from "./claims.ts";
+import { type Claims, createClaims } from "./claims.ts";
 import { createEndings } from "./endings.ts";
 import { isForeign } from "./foreign.ts";
 import type { BegunJob } from "./jobs-on-machines.ts";
@@ -70,6 +70,7 @@ export interface Invariants extends Pick<Promises, "acknowledged" | "healed" | "
   /** A call to Fly. */
   readonly called: Pauses["called"];
   readonly jumped: Pauses["jumped"];
+  readonly reached: Claims["reached"];
   /** Objects that exist, by uid. */
   readonly objects: ReadonlyMap<string, AnyResource>;
   /** Calls that Fly took and that were no reads. */
@@ -238,6 +239,7 @@ export function createInvariants({ nowMs, wallMs = nowMs, running, violated }: I
     began,
     tick,
     called: pauses.called,
+    reached: claims.reached,
     jumped: pauses.jumped,
     exited(job, exitCode) {
       const { key } = job;

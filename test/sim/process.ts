@@ -94,7 +94,11 @@ export function startProcess(outside: Outside): Process {
       outside.clock.schedule(() => {
         const commit = { name: "commit" };
         if (life.dead || dies(commit, "before")) return;
-        flush();
+        try {
+          flush();
+        } catch (error) {
+          return fatal(error instanceof Error ? error : new Error(String(error))); // as an exception of a turn is
+        }
         outside.committed();
         dies(commit, "after");
       }),

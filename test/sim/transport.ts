@@ -30,6 +30,8 @@ export interface WiresOptions {
   readonly trace: Trace;
   /** What spoils a call: before it arrives, or on the way back. */
   spoils(): "before" | "after" | "crash" | undefined;
+  /** A connection to the machine has come about. */
+  reached(machineId: string): void;
   /** The machine falls over with the answer. */
   crashes(machineId: string): void;
   /** Another key than the machine's was shown to us, in this boot of it. */
@@ -63,6 +65,7 @@ export function createWires(options: WiresOptions): Wires {
         throw new TransportError("mismatch", `machine ${target.machineId} shows another host key than its own`);
       }
       trace.add(`wire ${name} to ${target.machineId} -> up`);
+      options.reached(target.machineId);
       const connectedIn = epoch;
       let lost = false;
       const alive = () => {

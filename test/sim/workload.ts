@@ -12,6 +12,8 @@ export interface Operation {
   readonly method: "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
   readonly body?: unknown;
+  /** How long the user waits with it. */
+  readonly afterMs?: number;
 }
 
 const BOXES = ["box-a", "box-b", "box-c", "box-d", "box-e", "box-f"];
@@ -33,8 +35,6 @@ export interface Memory {
   /** As namespace/name. */
   readonly boxes: Set<string>;
   readonly runs: NamedRun[];
-  /** The instance that was applied last. */
-  latest?: { readonly name: string; readonly namespace: string };
 }
 
 export function newMemory(): Memory {
@@ -144,8 +144,8 @@ function madeAnew(turn: Turn): readonly Operation[] {
 
 /** What was just asked for is not wanted after all, while its machine is still being made. */
 function thoughtBetter(turn: Turn): readonly Operation[] {
-  const { latest } = turn.memory;
-  return latest ? [removeInstance(latest.name, { ...turn, namespace: latest.namespace })] : [];
+  const name = box(turn);
+  return [apply(name, turn), { ...removeInstance(name, turn), afterMs: turn.random.next() * 3000 }];
 }
 
 /** A client that was not answered asks again. */
@@ -180,9 +180,7 @@ function instance(name: string, random: Random) {
 }
 
 /** As `kubectl apply` does: made when it is new, changed when it is there. Now and then somebody is wrong about that. */
-function apply(name: string, { random, namespace, memory }: Turn): Operation {
-  const { boxes } = memory;
-  memory.latest = { name, namespace };
+function apply(name: string, { random, namespace, memory: { boxes } }: Turn): Operation {
   const id = `${namespace}/${name}`;
   const known = boxes.has(id) && random.next() < 0.9;
   boxes.add(id);

@@ -35,6 +35,9 @@ const RESTART_MAX_MS = 15_000;
 /** The share of seeds whose orphans are collected, and how long their lists hide a machine. */
 const COLLECTING = 0.3;
 const HIDDEN_MS = 90_000;
+/** For how long lists may be empty, if so many machines are there that one of them tells. */
+const EMPTY_MS = 45_000;
+const WITNESSES_MIN = 4;
 /** A process that finds no database at its start gives up, and is meant to; that is no news here. */
 const STORE_STEADY_MS = 2_000;
 /** An answer of 503 is about a commit that failed as lately as this. */
@@ -107,6 +110,21 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
   if (!script) cloud.createMachine(APP, { config: { image: "ubuntu:22.04", metadata: FOREIGN_METADATA } });
   const phases = new Map<string, string>();
 
+  /**
+   * A create call got no answer, and lists do not show its machine: for longer than its instance waits, where what a delete
+   * leaves behind by that is collected; else for a while in which they show nothing at all, as others must be able to tell.
+   */
+  function unanswered(): number {
+    if (collects) return HIDDEN_MS;
+    const others = cloud.machinesOf(APP).filter((each) => each.phase === "started" && !isForeign(each));
+    if (ratios === CALM || others.length < WITNESSES_MIN || random.next() < 0.5) return 0;
+    cloud.faults.emptyList = true;
+    later(EMPTY_MS, () => {
+      delete cloud.faults.emptyList;
+    });
+    return 0;
+  }
+
   function machineSaved(record: MachineRecord): void {
     if (phases.get(record.id) !== record.phase) trace.add(`cloud ${record.id} (${record.name}) is ${record.phase}`);
     phases.set(record.id, record.phase);
@@ -120,8 +138,7 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     random,
     trace,
     ratios: () => ratios.call,
-    // Longer than an instance waits before it asks again; what a delete leaves behind by that is collected.
-    hiddenMs: () => (collects ? HIDDEN_MS : 0),
+    hidesMs: unanswered,
     called: invariants.called,
     answered(action, status) {
       invariants.answered(action, status);
@@ -138,6 +155,7 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     jobs,
     clock,
     trace,
+    reached: (machineId) => invariants.reached(machineId),
     mistrusted: (machineId) => invariants.mistrusted(machineId),
     sent: (machineId) => invariants.sent(machineId),
     crashes: (machineId) => memory.exit(machineId, { code: 1, signal: 9 }),
@@ -228,7 +246,7 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
       keysOf: (uid) => ({ hostKey: `${SECRET}-host-key of ${uid}`, authorizedKeys: "ssh-ed25519 AAAA" }),
       controllersStore,
       fatal(error) {
-        violated(`the process gave up: ${error.stack}`);
+        violated(`assertion: the process gave up: ${error.stack}`);
       },
     });
   }
@@ -244,7 +262,8 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
   }
 
   /** The status of the answer, if there was one. */
-  async function operate({ method, path, body }: Operation): Promise<number | undefined> {
+  async function operate({ method, path, body, afterMs = 0 }: Operation): Promise<number | undefined> {
+    if (afterMs > 0) await clock.sleep(afterMs);
     const what = `user ${method} ${path}`;
     if (!process) {
       trace.add(`${what} -> no server`);

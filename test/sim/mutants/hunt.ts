@@ -3,6 +3,7 @@
 import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { messageOf } from "../../../controller/kernel/errors.ts";
 import { bundle, ROOT } from "./bundle.ts";
 import type { Mutant } from "./mutant.ts";
 import { runSeeds } from "./run-seeds.ts";
@@ -71,16 +72,18 @@ async function huntOne(
   const began = seconds();
   const file = join(folder, `${mutant.name}.mjs`);
   await bundle(mutant, file);
-  const seen = await runSeeds(
-    file,
-    Array.from({ length: seeds }, (_, index) => index + 1),
-    signal,
-  );
-  return { mutant, seen, problem: problemOf(mutant, seen), seconds: seconds() - began };
+  const all = Array.from({ length: seeds }, (_, index) => index + 1);
+  try {
+    const seen = await runSeeds(file, all, signal);
+    return { mutant, seen, problem: problemOf(mutant, seen), seconds: seconds() - began };
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return { mutant, seen: undefined, problem: messageOf(error), seconds: seconds() - began };
+  }
 }
 
 function problemOf({ breaks }: Mutant, seen: Simulated | undefined): string | undefined {
   if (!seen) return "survived";
-  const names = seen.violations.map((each) => each.split(" ")[0]);
+  const names = seen.violations.map((each) => each.split(/[ :]/)[0]);
   return breaks.some((each) => names.includes(each)) ? undefined : `is expected to break ${breaks.join(" or ")}`;
 }

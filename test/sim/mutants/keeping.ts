@@ -97,15 +97,15 @@ export const KEEPING: readonly Mutant[] = [
     ],
   },
   {
-    name: "unreachable-host-judged",
-    bug: "what an unreachable host does not answer is judged as if it were so",
+    name: "ready-by-state-alone",
+    bug: "a machine that is started counts as ready, though nobody has reached it",
     peer: "actions-runner-controller#3821",
-    breaks: ["S7", "L1"],
+    breaks: ["ready"],
     edits: [
       {
-        file: "controller/reconcilers/instance-plan.ts",
-        find: 'if (isHostUnknown(machine)) return { do: "leave" };',
-        replace: "",
+        file: "controller/reconcilers/instance-status.ts",
+        find: 'if (!reachability) return no("Connecting", "the machine has started and has not been reached yet");',
+        replace: 'if (!reachability?.reachable) return { status: "True", reason: "Ready", message: "it is started" };',
       },
     ],
   },

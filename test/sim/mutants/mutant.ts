@@ -16,7 +16,9 @@ export type Invariant =
   | "L2"
   | "L3"
   | "L4"
-  | "E1";
+  | "E1"
+  | "ready"
+  | "assertion";
 
 export interface Edit {
   /** From the root of the repository. */

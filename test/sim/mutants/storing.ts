@@ -19,7 +19,7 @@ export const STORING: readonly Mutant[] = [
     name: "revision-lost-in-conflict",
     bug: "a create that is refused uses up a revision",
     peer: "field.md 4.2 S10",
-    breaks: ["S10"],
+    breaks: ["S10", "assertion"],
     edits: [
       {
         file: "controller/store/object-store.ts",
