@@ -2,24 +2,29 @@
 import { parseAllDocuments } from "yaml";
 import { MAX_BODY_BYTES } from "../controller/limits.ts";
 import type { ApiContext } from "./api.ts";
+import { duplicateKeys } from "./duplicate-keys.ts";
 import { HttpError } from "./http-error.ts";
 import { decodeProtobuf, PROTOBUF_TYPE } from "./kube/protobuf.ts";
 import { mediaType, YAML_TYPES } from "./request-guard.ts";
 
-export async function parsedBody(c: ApiContext): Promise<unknown> {
-  const value = await optionalBody(c);
+/** Keys that stand twice in an object go to `duplicate`, each as a path; without it the last one counts. */
+export async function parsedBody(c: ApiContext, duplicate?: (path: string) => void): Promise<unknown> {
+  const value = await optionalBody(c, duplicate);
   if (value === undefined) throw new HttpError("BadRequest", "the request has no body");
   return value;
 }
 
 /** Undefined when the request has no body. */
-export async function optionalBody(c: ApiContext): Promise<unknown> {
+export async function optionalBody(c: ApiContext, duplicate?: (path: string) => void): Promise<unknown> {
   const bytes = await boundedBytes(c);
   const type = mediaType(c.req.header("content-type") ?? "");
   if (type === PROTOBUF_TYPE && bytes.length > 0) return decodeProtobuf(bytes);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   if (text.trim() === "") return undefined;
-  return YAML_TYPES.has(type) ? parseYaml(text) : parseJson(text);
+  if (YAML_TYPES.has(type)) return parseYaml(text);
+  const value = parseJson(text);
+  if (duplicate) for (const path of duplicateKeys(text, value)) duplicate(path);
+  return value;
 }
 
 export function parseJson(text: string): unknown {

@@ -60,7 +60,7 @@ export function resourceWrites(
 
     async patch(c, key, part) {
       const type = mediaType(c.req.header("content-type") ?? "application/merge-patch+json");
-      const body = await parsedBody(c);
+      const body = await parsedBody(c, duplicateField(c));
       if (type === "application/merge-patch+json") {
         if (!isJsonObject(body)) throw new HttpError("BadRequest", "a merge patch must be an object");
         return write(c, key, part, (current) => mergePatch(asJson(current), body), preconditionOf(body));
@@ -100,8 +100,19 @@ function admissionOptions(c: ApiContext) {
   };
 }
 
+/** What becomes of a field that stands twice, as the request's fieldValidation has it. */
+function duplicateField(c: ApiContext): ((path: string) => void) | undefined {
+  const { fieldValidation, warn } = admissionOptions(c);
+  if (fieldValidation === "Ignore") return undefined;
+  return (path) => {
+    const text = `duplicate field ${JSON.stringify(path)}`;
+    if (fieldValidation === "Warn") return warn(text);
+    throw new HttpError("BadRequest", `strict decoding error: ${text}; say it once`);
+  };
+}
+
 async function objectBody(c: ApiContext, kind: KindDef): Promise<JsonObject> {
-  const body = await parsedBody(c);
+  const body = await parsedBody(c, duplicateField(c));
   if (!isJsonObject(body)) throw new HttpError("BadRequest", "the body must be one object");
   // Typed clients of the built-in kinds leave it to the URL to say what they send.
   const typed = kind.group === GROUP || body.kind !== undefined || body.apiVersion !== undefined;
