@@ -46,6 +46,32 @@ export function listQuery(c: ApiContext, namespace: string | undefined): ListOpt
   };
 }
 
+/** The revision that a list is to be true at, where the client wants no other. */
+export function exactRevision(c: ApiContext): number | undefined {
+  const match = c.req.query("resourceVersionMatch") || undefined;
+  if (match === undefined) return undefined;
+  const field = "resourceVersionMatch";
+  if (match !== "Exact" && match !== "NotOlderThan") {
+    const supported = 'supported values: "Exact", "NotOlderThan"';
+    throw invalidField(field, `Unsupported value: ${JSON.stringify(match)}: ${supported}`, "FieldValueNotSupported");
+  }
+  const revision = wholeNumber(c, "resourceVersion");
+  if (c.req.query("continue")) {
+    throw invalidField(field, "Forbidden: resourceVersionMatch is forbidden for continue", "FieldValueForbidden");
+  }
+  if (revision === undefined) {
+    const message = "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided";
+    throw invalidField(field, message, "FieldValueForbidden");
+  }
+  if (match === "NotOlderThan") return undefined;
+  if (revision > 0) return revision;
+  throw invalidField(
+    field,
+    'Forbidden: resourceVersionMatch "Exact" is forbidden for resourceVersion "0"',
+    "FieldValueForbidden",
+  );
+}
+
 export function flag(c: ApiContext, name: string): boolean {
   const value = c.req.query(name);
   return value === "true" || value === "1";
@@ -60,9 +86,6 @@ export function wholeNumber(c: ApiContext, name: string): number | undefined {
 
 /** The revision that a list or watch names; undefined and 0 mean that any will do. */
 export async function revisionQuery(c: ApiContext, newest: () => Promise<number>): Promise<number | undefined> {
-  if (c.req.query("resourceVersionMatch") === "Exact") {
-    throw invalidField("resourceVersionMatch", `Unsupported value: "Exact": supported values: "NotOlderThan"`);
-  }
   const wanted = wholeNumber(c, "resourceVersion");
   if (!wanted) return undefined;
   const current = await newest();

@@ -5,7 +5,7 @@ import { type AnyResource, apiVersionOf, type KindDef } from "../../crds/resourc
 import type { Api, ApiContext, ApiOptions } from "../api.ts";
 import { HttpError } from "../http-error.ts";
 import type { LineStreamParts } from "../line-stream.ts";
-import { flag, listQuery, revisionQuery } from "./query.ts";
+import { exactRevision, flag, listQuery, revisionQuery } from "./query.ts";
 import { representation } from "./representation.ts";
 import { notFound, type Part, resourceWrites } from "./resource-writes.ts";
 import { watchResources } from "./watch.ts";
@@ -21,8 +21,9 @@ export function mountKind(api: Api, kind: KindDef, options: ApiOptions, parts: L
   const list: Handler = async (c) => {
     const namespace = c.req.param("namespace");
     if (flag(c, "watch")) return watchResources(c, kind, namespace, store, shown, parts);
+    const revision = exactRevision(c);
     await revisionQuery(c, () => store.revision());
-    return c.json(shown.list(c, await store.list(kind, listQuery(c, namespace))));
+    return c.json(shown.list(c, await store.list(kind, { ...listQuery(c, namespace), revision })));
   };
   const get: Handler = async (c) => {
     const key = keyOf(c);

@@ -25,7 +25,7 @@ export function listPages(db: Database, history: History) {
     const selector = parseSelector(options);
     const limit = limitOf(options);
     const start = options.continue ? decodePlace(options.continue) : undefined;
-    const revision = start?.revision ?? history.head();
+    const revision = start?.revision ?? options.revision ?? history.head();
     refuseExpired(history, revision);
 
     const namespace = options.namespace ?? selector.namespace;
@@ -58,7 +58,7 @@ function limitOf({ limit = 0 }: ListOptions): number {
 function refuseExpired(history: History, revision: number): void {
   if (revision >= history.compacted() && revision <= history.head()) return;
   throw new ExpiredError(
-    "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.",
+    `The state at revision ${revision}, or the continue parameter that names it, is too old to display a consistent list. You can start a new list without it.`,
   );
 }
 

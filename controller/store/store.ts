@@ -22,6 +22,8 @@ export interface ListOptions {
   readonly owner?: string | undefined;
   /** Absent or 0: as many as MAX_LIST_ITEMS. */
   readonly limit?: number | undefined;
+  /** The state at this revision in place of the newest; ExpiredError when history does not reach so far back. */
+  readonly revision?: number | undefined;
   /** From a former page; names its snapshot revision. */
   readonly continue?: string | undefined;
 }

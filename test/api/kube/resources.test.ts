@@ -249,6 +249,30 @@ describe("what is refused", () => {
   });
 });
 
+describe("a list at a revision", () => {
+  test("shows what was, exactly; or no less than that", async () => {
+    await api.send("POST", INSTANCES, instance("then"));
+    const { body } = await api.send("GET", INSTANCES);
+    const at = body.metadata.resourceVersion;
+    await api.send("POST", INSTANCES, instance("since"));
+    await api.send("DELETE", `${INSTANCES}/then`);
+    const exact = await api.send("GET", `${INSTANCES}?resourceVersion=${at}&resourceVersionMatch=Exact`);
+    expect(exact.body.items.map(({ metadata }) => metadata.name)).toEqual(["then"]);
+    expect(exact.body.metadata.resourceVersion).toBe(at);
+    const newer = await api.send("GET", `${INSTANCES}?resourceVersion=${at}&resourceVersionMatch=NotOlderThan`);
+    expect(newer.body.items.map(({ metadata }) => metadata.name)).toEqual(["since"]);
+  });
+
+  test.each([
+    ["a match that there is not", "resourceVersion=1&resourceVersionMatch=Nearly", 422],
+    ["a match without a revision", "resourceVersionMatch=Exact", 422],
+    ["exactly any", "resourceVersion=0&resourceVersionMatch=Exact", 422],
+    ["a revision to come", "resourceVersion=999&resourceVersionMatch=Exact", 504],
+  ])("%s is refused", async (_, query, status) => {
+    expect((await api.send("GET", `${INSTANCES}?${query}`)).status).toBe(status);
+  });
+});
+
 describe("create", () => {
   test("answers the object with what the server assigned and filled in", async () => {
     const { status, body } = await api.send(
