@@ -166,6 +166,10 @@ const seenMachine = z.strictObject({
   region: z.string().describe("Where it is."),
   privateIp: z.string().describe("Its address in the private network."),
   instanceId: z.string().describe("Fly's id of this version of the machine; changes with every update."),
+  strangeKeys: z
+    .literal(true)
+    .optional()
+    .describe("Its SSH keys were made with another secret than ours, so SSH is not used."),
 });
 
 const transition = z.strictObject({

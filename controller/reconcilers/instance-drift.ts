@@ -1,5 +1,6 @@
 // Drift: where a machine differs from what its instance says, field by field. Only fields that we set are judged, after
 // normalising: Fly rewrites configuration (a size becomes a guest, keys are added, empty lists vanish).
+import { AUTHORIZED_KEYS_PATH, HOST_KEY_PATH } from "../../crds/machine-files.ts";
 import { jsonEqual } from "../kernel/json.ts";
 import type { Machine, MachineConfig } from "../machines/wire.ts";
 
@@ -8,18 +9,36 @@ export interface Drift {
   readonly restart: readonly string[];
   /** Owner metadata that is wrong: repaired in place. */
   readonly metadata: Readonly<Record<string, string>>;
+  /**
+   * The machine has another host key than the one we derive: it was made with a secret that is lost. Its key files are
+   * no other drift then, for nobody has asked for the restart that would replace them.
+   */
+  readonly strangeKeys: boolean;
 }
 
-export const NO_DRIFT: Drift = { restart: [], metadata: {} };
+export const NO_DRIFT: Drift = { restart: [], metadata: {}, strangeKeys: false };
 
 export function driftOf(desired: MachineConfig, machine: Machine): Drift {
   const actual = machine.config;
   if (!actual) return NO_DRIFT; // the host does not answer; what is missing proves nothing
-  const restart = COMPARED.filter(({ same }) => !same(desired, actual)).map(({ field }) => field);
+  const strangeKeys = hasStrangeKeys(desired, actual);
+  const judged = (config: MachineConfig) => (strangeKeys ? withoutKeys(config) : config);
+  const restart = COMPARED.filter(({ same }) => !same(judged(desired), judged(actual))).map(({ field }) => field);
   const metadata = Object.fromEntries(
     Object.entries(desired.metadata ?? {}).filter(([key, value]) => actual.metadata?.[key] !== value),
   );
-  return { restart, metadata };
+  return { restart, metadata, strangeKeys };
+}
+
+export function hasStrangeKeys(desired: MachineConfig, actual: MachineConfig): boolean {
+  const keyIn = ({ files }: MachineConfig) => files?.find((file) => file.guest_path === HOST_KEY_PATH)?.raw_value;
+  const found = keyIn(actual);
+  return found !== undefined && found !== keyIn(desired);
+}
+
+function withoutKeys(config: MachineConfig): MachineConfig {
+  const paths: readonly string[] = [HOST_KEY_PATH, AUTHORIZED_KEYS_PATH];
+  return { ...config, files: (config.files ?? []).filter((file) => !paths.includes(file.guest_path)) };
 }
 
 const COMPARED: readonly { field: string; same(desired: MachineConfig, actual: MachineConfig): boolean }[] = [
@@ -77,7 +96,7 @@ function servicesAgree(desired: MachineConfig, actual: MachineConfig): boolean {
   );
 }
 
-function autostopWord(value: unknown): unknown {
+export function autostopWord(value: unknown): unknown {
   if (value === true) return "stop";
   return value === false || value === undefined ? undefined : value;
 }

@@ -3,6 +3,7 @@ import type { Instance, InstanceStatus } from "../../crds/instance.ts";
 import { CREATED_DEADLINE_MS } from "../limits.ts";
 import type { WaitState } from "../machines/machines.ts";
 import type { Machine } from "../machines/wire.ts";
+import { ACKNOWLEDGE_HOST_KEY } from "../transports/transport.ts";
 import type { Drift } from "./instance-drift.ts";
 import type { Mode } from "./instance-idle.ts";
 
@@ -62,7 +63,8 @@ export function planMachine(input: PlanInput): Plan {
   if (input.instance.status?.pending?.action === "Replace" && needsItsHost(input))
     return announced(input, replacement(input)) ?? { do: "replace", why: "the update has no room on its host" };
   if (drift.restart.length > 0) return planUpdate(input);
-  return planMode(machine.state, mode);
+  const moded = planMode(machine.state, mode);
+  return drift.strangeKeys && moded.do === "settle" ? planKeys(input) : moded;
 }
 
 export function isHostUnknown(machine: Machine): boolean {
@@ -100,6 +102,30 @@ function planUpdate(input: PlanInput): Plan {
   };
   return announced(input, pending) ?? update;
 }
+
+/** Ours replace those of a lost secret when somebody says so, or where that costs nothing. */
+function planKeys(input: PlanInput): Plan {
+  const { instance, machine, mode } = input;
+  const fields = ["keys"];
+  const update: Plan = { do: "update", fields, skipLaunch: mode !== "Running" };
+  if (machine.state === "stopped" && instance.spec.rootfs.persist !== "Restart") return update;
+  if (instance.metadata.annotations?.[ACKNOWLEDGE_HOST_KEY] !== machine.instance_id) {
+    const how = `annotate ${ACKNOWLEDGE_HOST_KEY}=${machine.instance_id} to replace them, which ${erases(input)}`;
+    return { do: "hold", pending: { action: "Update", fields, message: `${STRANGE_KEYS}; ${how}` } };
+  }
+  const message = `replacing the SSH keys ${erases(input)}`;
+  // Said before it was asked for, too: what counts is that it is said now.
+  const before = instance.status?.pending;
+  if (input.busy.length === 0 && before?.message === message) return update;
+  return announced({ ...input, instance: withoutPending(instance) }, { action: "Update", fields, message }) ?? update;
+}
+
+function withoutPending(instance: Instance): Instance {
+  const { pending: _before, ...status } = instance.status ?? {};
+  return { ...instance, status };
+}
+
+const STRANGE_KEYS = "the machine has SSH keys that were made with another secret than ours";
 
 /** What the full host could not give is still wanted. */
 function needsItsHost({ drift, mode, machine }: PlanInput): boolean {

@@ -9,9 +9,15 @@ import { isHostUnknown } from "./instance-plan.ts";
 import type { InstanceWorld } from "./instance-world.ts";
 
 export interface Prober {
-  /** `serves`: the machine should be up and nothing is about to change that; otherwise it is not asked. */
-  probe(instance: Instance, machine: Machine, serves: boolean, signal: AbortSignal): Promise<Probe>;
+  probe(instance: Instance, machine: Machine, expected: Expected, signal: AbortSignal): Promise<Probe>;
   forget(uid: string): void;
+}
+
+export interface Expected {
+  /** The machine should be up and nothing is about to change that; otherwise it is not asked. */
+  readonly serves: boolean;
+  /** Its host key is known not to be ours: SSH is not tried. */
+  readonly strangeKeys: boolean;
 }
 
 export interface Probe {
@@ -29,11 +35,16 @@ export function createProber({ reach, app }: InstanceWorld): Prober {
   const acknowledged = new Map<string, string>();
   const addresses = new Map<string, { readonly id: string; readonly address: string }>();
 
-  async function probe(instance: Instance, machine: Machine, serves: boolean, signal: AbortSignal): Promise<Probe> {
+  async function probe(
+    instance: Instance,
+    machine: Machine,
+    { serves, strangeKeys }: Expected,
+    signal: AbortSignal,
+  ): Promise<Probe> {
     forgetFormer(instance.metadata.uid, machine);
     acknowledge(instance, machine);
     if (!serves || machine.state !== "started" || isHostUnknown(machine)) return {};
-    const found = await ask(targetOn(instance, machine), signal);
+    const found = await ask(targetOn(instance, machine, strangeKeys), signal);
     return { reachability: lastKnown(found, instance, machine), againMs: nextProbe(found) };
   }
 
@@ -46,11 +57,17 @@ export function createProber({ reach, app }: InstanceWorld): Prober {
     }
   }
 
-  function targetOn(instance: Instance, machine: Machine): Target {
+  function targetOn(instance: Instance, machine: Machine, strangeKeys: boolean): Target {
     const { metadata, spec, status } = instance;
     const mistrusted = status?.machine?.id === machine.id ? mistrustOf(instance) : undefined;
-    const host = machine.private_ip ?? "";
-    return { app, machineId: machine.id, uid: metadata.uid, host, port: spec.ssh.port, mistrusted };
+    const target = {
+      app,
+      machineId: machine.id,
+      uid: metadata.uid,
+      host: machine.private_ip ?? "",
+      port: spec.ssh.port,
+    };
+    return { ...target, mistrusted, ssh: !strangeKeys };
   }
 
   /** The user says by annotation that the machine of this version is known to have another host key: tried afresh, once. */

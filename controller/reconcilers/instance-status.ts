@@ -15,6 +15,8 @@ export interface Findings {
   readonly plan: Plan;
   /** Undefined while the machine is not started. */
   readonly reachability?: Reachability | undefined;
+  /** Its host key is not derived from our secret. */
+  readonly strangeKeys?: boolean;
   readonly nowMs: number;
 }
 
@@ -24,12 +26,12 @@ export function presentStatus(
   findings: Findings,
   changes: Partial<InstanceStatus>,
 ): InstanceStatus {
-  const { machine, nowMs } = findings;
+  const { machine, strangeKeys = false, nowMs } = findings;
   const ready = readiness(instance, findings);
   const startup = instance.status?.startup ?? {};
   return {
     ...instance.status,
-    machine: seenMachine(machine, instance.status?.machine),
+    machine: { ...seenMachine(machine, instance.status?.machine), ...(strangeKeys && { strangeKeys }) },
     effectiveMode: findings.mode,
     startup: {
       ...startup,

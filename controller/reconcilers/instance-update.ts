@@ -43,7 +43,11 @@ export function createUpdater(world: InstanceWorld): Updater {
     const { uid } = instance.metadata;
     const desired = machineConfig(instance, store.controllerId, world.keysOf(uid));
     const drift = driftOf(desired, machine);
-    const activity = await activityFor(instance, drift.restart.length > 0 || instance.status?.pending !== undefined);
+    const { strangeKeys } = drift;
+    const activity = await activityFor(
+      instance,
+      drift.restart.length > 0 || strangeKeys || instance.status?.pending !== undefined,
+    );
     const idle = decideIdle(instance, activity, machine.state, clock.now());
     if (idle.mode === "Delete") return deleteIdle(instance, idle);
     const mode = idle.mode;
@@ -61,10 +65,10 @@ export function createUpdater(world: InstanceWorld): Updater {
     const stale = disturbs(plan) && (await changedSince(machine, signal));
     const done = stale ? LOOK_AGAIN : await actor.act(instance, machine, plan, desired, signal);
     const serves = mode === "Running" && !disturbs(plan);
-    const { reachability, againMs: probeMs } = await prober.probe(instance, machine, serves, signal);
+    const { reachability, againMs: probeMs } = await prober.probe(instance, machine, { serves, strangeKeys }, signal);
     const status = presentStatus(
       instance,
-      { machine, mode, plan, reachability, nowMs: clock.now() },
+      { machine, mode, plan, reachability, strangeKeys, nowMs: clock.now() },
       {
         idle: idle.idle,
         expiresAt: expiry(instance),

@@ -102,6 +102,7 @@ export function createReach(options: ReachOptions): Reach {
 
   async function attempt(machine: Machine): Promise<Reachability> {
     const { target } = machine;
+    if (target.ssh === false) return throughExec(machine, "its SSH keys were made with another secret than ours");
     try {
       await connect(machine);
       return { reachable: true, via: "SSH", message: `SSH to [${target.host}]:${target.port}` };
@@ -247,7 +248,9 @@ function mismatchOf(message: string): TransportError {
 }
 
 function sameAddress(a: Target, b: Target): boolean {
-  return a.host === b.host && a.port === b.port && a.uid === b.uid && a.app === b.app;
+  return (
+    a.host === b.host && a.port === b.port && (a.ssh ?? true) === (b.ssh ?? true) && a.uid === b.uid && a.app === b.app
+  );
 }
 
 function name(target: Target): string {

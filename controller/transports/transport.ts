@@ -14,6 +14,8 @@ export interface Target {
   readonly port: number;
   /** What was wrong with its host key, and nobody has seen to: nothing may be sent, whoever found it. */
   readonly mistrusted?: string | undefined;
+  /** false: its host key is known to be another than ours, so SSH is not tried; true when absent. */
+  readonly ssh?: boolean | undefined;
 }
 
 export interface CommandResult {
@@ -128,5 +130,6 @@ export function targetOf(app: string, instance: Instance): Target | undefined {
     host: machine.privateIp,
     port: instance.spec.ssh.port,
     mistrusted: mistrustOf(instance),
+    ssh: !machine.strangeKeys,
   };
 }

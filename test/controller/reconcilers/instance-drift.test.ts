@@ -44,12 +44,26 @@ test("owner metadata that was changed is repaired, foreign metadata is left alon
   const found = drift((config) =>
     Object.assign(config, { metadata: { ...config.metadata, "flywheel-name": "other", fly_process_group: "app" } }),
   );
-  expect(found).toEqual({ restart: [], metadata: { "flywheel-name": "box" } });
+  expect(found).toEqual({ restart: [], metadata: { "flywheel-name": "box" }, strangeKeys: false });
+});
+
+test("keys of another secret are no reason for a restart; another file beside them is", () => {
+  const strange = (config: MachineConfig) => {
+    for (const file of config.files ?? [])
+      if (/host_ed25519|authorized/.test(file.guest_path)) file.raw_value = "b3RoZXI=";
+  };
+  expect(drift(strange)).toEqual({ restart: [], metadata: {}, strangeKeys: true });
+  const more = (config: MachineConfig) => {
+    strange(config);
+    config.files?.shift();
+  };
+  expect(drift(more)).toMatchObject({ restart: ["files"], strangeKeys: true });
 });
 
 test("a host that does not answer shows no configuration, and that is no drift", () => {
   expect(driftOf(desired, aMachine(instance, { config: undefined, host_status: "unreachable" }))).toEqual({
     restart: [],
     metadata: {},
+    strangeKeys: false,
   });
 });

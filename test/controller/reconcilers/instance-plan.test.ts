@@ -6,7 +6,7 @@ import { type Plan, planMachine } from "../../../controller/reconcilers/instance
 import type { InstanceStatus } from "../../../crds/instance.ts";
 import { aMachine, anInstance, START } from "../../instance-fixture.ts";
 
-const IMAGE: Drift = { restart: ["image"], metadata: {} };
+const IMAGE: Drift = { ...NO_DRIFT, restart: ["image"] };
 const announcedImage: InstanceStatus = {
   pending: { action: "Update", fields: ["image"], message: "updating image", announcedAt: START },
 };
@@ -116,7 +116,7 @@ const cases: readonly Case[] = [
   },
   {
     reason: "another difference than the announced one is announced anew",
-    drift: { restart: ["env"], metadata: {} },
+    drift: { ...NO_DRIFT, restart: ["env"] },
     status: announcedImage,
     expected: { do: "announce" },
   },
@@ -129,7 +129,7 @@ const cases: readonly Case[] = [
   },
   {
     reason: "owner metadata is repaired without a restart, before all else",
-    drift: { restart: ["image"], metadata: { a: "b" } },
+    drift: { ...IMAGE, metadata: { a: "b" } },
     expected: { do: "label" },
   },
   {
