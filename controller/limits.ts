@@ -162,6 +162,12 @@ export const SHORT_LIFE_MS = 10 * 60_000;
 /** Create calls of one app under way at once: enough to use 1/s of Fly's limit while each takes seconds, and few to resolve after a crash. */
 export const CREATES_IN_FLIGHT = 8;
 
+/** What a machine's metadata keeps of its instance's spec: idle, ttl and the like are a few hundred bytes. */
+export const RECORD_MAX_BYTES = 2048;
+
+/** Machines that are asked for by id at once while instances are made anew from them. */
+export const ADOPTIONS_AT_ONCE = 8;
+
 /** Instances that hold a worker while they wait to be made: a minute's worth at 1/s, and few beside all workers. */
 export const CREATES_IN_LINE = 64;
 

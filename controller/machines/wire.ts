@@ -66,10 +66,11 @@ export type MachineConfig = z.output<typeof machineConfig>;
 export type MachineEvent = z.output<typeof machineEvent>;
 export type Machine = z.output<typeof machine>;
 
-/** The metadata that marks a machine as ours. */
+/** The metadata that marks a machine as ours; `record` is what its configuration does not tell of the instance. */
 export const OWNER = {
   uid: "flywheel-uid",
   namespace: "flywheel-namespace",
   name: "flywheel-name",
   controller: "flywheel-controller",
+  record: "flywheel-record",
 } as const;

@@ -5,6 +5,7 @@ import { AUTHORIZED_KEYS_PATH, HOST_KEY_PATH, INIT_PATH } from "../../crds/machi
 import { type Guest, guestOf } from "../../crds/machine-size.ts";
 import type { MachineConfig } from "../machines/wire.ts";
 import { OWNER } from "../machines/wire.ts";
+import { recordOf } from "./instance-record.ts";
 import { machineInit } from "./machine-init.ts";
 
 export interface MachineKeys {
@@ -23,11 +24,10 @@ const EXECUTABLE = 0o755;
 export function machineConfig(instance: Instance, controllerId: string, keys: MachineKeys): MachineConfig {
   const { spec } = instance;
   const init = machineInit({ sshPort: spec.ssh.port, ownCommand: spec.command !== undefined });
-  return {
+  const config = {
     image: imageOf(instance),
     guest: { ...instanceGuest(instance) },
     env: spec.env ?? {},
-    metadata: ownerMetadata(instance, controllerId),
     init: { entrypoint: ["/bin/sh", INIT_PATH], ...(spec.command && { cmd: [...spec.command] }) },
     files: [
       { guest_path: INIT_PATH, raw_value: base64(init), mode: EXECUTABLE },
@@ -40,11 +40,17 @@ export function machineConfig(instance: Instance, controllerId: string, keys: Ma
     rootfs: { persist: PERSIST[spec.rootfs.persist] },
     auto_destroy: false,
   };
+  return { ...config, metadata: ownerMetadata(instance, controllerId, recordOf(instance, config)) };
 }
 
-export function ownerMetadata(instance: Instance, controllerId: string): Record<string, string> {
-  const { uid, namespace, name } = instance.metadata;
-  return { [OWNER.uid]: uid, [OWNER.namespace]: namespace ?? "", [OWNER.name]: name, [OWNER.controller]: controllerId };
+function ownerMetadata({ metadata }: Instance, controllerId: string, record: string): Record<string, string> {
+  return {
+    [OWNER.uid]: metadata.uid,
+    [OWNER.namespace]: metadata.namespace ?? "",
+    [OWNER.name]: metadata.name,
+    [OWNER.controller]: controllerId,
+    ...(record !== "" && { [OWNER.record]: record }),
+  };
 }
 
 /** The same for every attempt and region; another incarnation only after the former machine is certainly gone. */
