@@ -30,9 +30,19 @@ export interface DeletionOptions extends AdmissionOptions, Precondition {
   readonly propagation?: Propagation | undefined;
 }
 
+/** An object that was lost and is made anew: what the store and the controllers would give it, it has already. */
+export interface Former {
+  readonly uid: string;
+  readonly status: unknown;
+}
+
 export interface Admission {
   /** `object` is parsed JSON of unknown shape; name or generateName must be in its metadata. */
-  create<R extends AnyResource>(kind: KindDef<R>, object: unknown, options?: AdmissionOptions): Promise<R>;
+  create<R extends AnyResource>(
+    kind: KindDef<R>,
+    object: unknown,
+    options?: AdmissionOptions & { readonly former?: Former },
+  ): Promise<R>;
   /** `change` gets the stored object and answers the whole next one; status in it is ignored. */
   update<R extends AnyResource>(
     kind: KindDef<R>,

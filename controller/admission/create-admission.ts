@@ -12,7 +12,15 @@ import type { JsonObject } from "../kernel/json.ts";
 import { nameSuffix, type Random } from "../kernel/random.ts";
 import { AlreadyExistsError, BadRequestError } from "../store/errors.ts";
 import type { Draft, Key, Store, View } from "../store/store.ts";
-import type { Admission, AdmissionOptions, Cause, DeletionOptions, Propagation, SpecDefaults } from "./admission.ts";
+import type {
+  Admission,
+  AdmissionOptions,
+  Cause,
+  DeletionOptions,
+  Former,
+  Propagation,
+  SpecDefaults,
+} from "./admission.ts";
 import { admitNext, type Door, refuse, written } from "./admit-next.ts";
 import { kindSchema, type Parsed } from "./kind-schema.ts";
 import { metadataCauses, SUFFIX_LENGTH } from "./metadata-rules.ts";
@@ -46,13 +54,17 @@ export function createAdmission({ store, kinds, defaults, random }: AdmissionPar
   };
 
   return {
-    async create<R extends AnyResource>(kind: KindDef<R>, object: unknown, options: AdmissionOptions = {}): Promise<R> {
+    async create<R extends AnyResource>(
+      kind: KindDef<R>,
+      object: unknown,
+      { former, ...options }: AdmissionOptions & { readonly former?: Former } = {},
+    ): Promise<R> {
       const door = doorOf(kind);
       const admitted = admitNew(door, object, options);
       for (let attempt = 1; ; attempt++) {
-        const draft = named(kind, admitted, random);
+        const draft = again(door, named(kind, admitted, random), former, options);
         try {
-          return await store.create(kind, (view) => related(door, draft, view), options);
+          return await store.create(kind, (view) => related(door, draft, view), { ...options, uid: former?.uid });
         } catch (error) {
           const clash = error instanceof AlreadyExistsError && !admitted.metadata.name;
           if (!clash || attempt === GENERATED_NAME_TRIES) throw error;
@@ -113,6 +125,17 @@ function named(kind: KindDef, object: Parsed, random: Random): Draft & JsonObjec
   const status = isNamespaceKind(kind) ? { status: { phase: "Active" } } : {};
   // JSON by construction: it was parsed from JSON by a schema of JSON types.
   return { ...object, metadata, ...status } as Draft as Draft & JsonObject;
+}
+
+function again(
+  { schema }: Door,
+  draft: Draft & JsonObject,
+  former: Former | undefined,
+  options: AdmissionOptions,
+): Draft & JsonObject {
+  if (!former) return draft;
+  // What the schema of a status answers is JSON.
+  return { ...draft, status: schema.parseStatus(former.status, draft.metadata.name, options) as JsonObject };
 }
 
 function related({ kind, rules }: Door, draft: Draft & JsonObject, view: View): Draft & JsonObject {

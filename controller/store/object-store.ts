@@ -12,7 +12,7 @@ import { listPages } from "./list-page.ts";
 import type { ObjectKey, ObjectRows } from "./object-rows.ts";
 import type { Seal } from "./seal.ts";
 import { parseSelector } from "./selectors.ts";
-import type { Key, ListPage, Precondition, Store, View, WatchEvent, WriteOptions } from "./store.ts";
+import type { CreateOptions, Key, ListPage, Precondition, Store, View, WatchEvent, WriteOptions } from "./store.ts";
 import {
   checkPreconditions,
   created,
@@ -160,12 +160,14 @@ export function objectStore(parts: ObjectStoreParts): Store {
     create: <R extends AnyResource>(
       kind: KindDef<R>,
       draft: Parameters<Store["create"]>[1],
-      options: WriteOptions = {},
+      options: CreateOptions = {},
     ) =>
       commits.submit(() => {
         const wish = draft(view) as unknown as Stored; // a draft has what Stored wants, but what `created` assigns
-        const identity = { name: nameFor(kind, wish), uid: random.uuid(), creationTimestamp: timestamp(clock.now()) };
-        const object = created(wish, identity);
+        const uid = options.uid ?? random.uuid();
+        const object = created(wish, { name: nameFor(kind, wish), uid, creationTimestamp: timestamp(clock.now()) });
+        if (options.uid !== undefined && rows.currentByUid(qualifiedResource(kind), uid))
+          throw new AlreadyExistsError(kind, object.metadata);
         if (!options.dryRun) return asKind<R>(insert(kind, object));
         if (rows.current(rowKey(kind, object.metadata))) throw new AlreadyExistsError(kind, object.metadata);
         return asKind<R>(object);

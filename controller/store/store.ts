@@ -95,6 +95,11 @@ export interface DeleteOptions extends Precondition, WriteOptions {
   readonly hold?: string | undefined;
 }
 
+export interface CreateOptions extends WriteOptions {
+  /** Of an object that was lost and is written again; a new one when absent. */
+  readonly uid?: string | undefined;
+}
+
 export interface Store {
   /** Made with the database; marks the machines that belong to it. */
   readonly controllerId: string;
@@ -113,11 +118,11 @@ export interface Store {
     options: WatchOptions,
     signal: AbortSignal,
   ): AsyncIterable<WatchEvent<R>>;
-  /** With an empty name, one is made from generateName. AlreadyExistsError when the name is taken. */
+  /** With an empty name, one is made from generateName. AlreadyExistsError when the name, or the given uid, is taken. */
   create<R extends AnyResource>(
     kind: KindDef<R>,
     draft: (view: View) => Draft & JsonObject,
-    options?: WriteOptions,
+    options?: CreateOptions,
   ): Promise<R>;
   /**
    * Replaces all but status; a result equal to what is stored writes nothing and moves no revision. With a deletion under
