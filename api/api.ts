@@ -28,11 +28,26 @@ export interface ApiOptions {
   readonly execTimeoutMs: number;
   /** A copy of the database and of the keys that belong to it. */
   backup(signal: AbortSignal): Promise<Backup>;
+  /** Makes instances anew from machines that have none; undefined where no controllers run. */
+  readonly adopt?: Adopt | undefined;
   /** Whether the rest of the process does its work; the store is asked beside it. */
   ready(): Promise<{ readonly ok: boolean; readonly message?: string }>;
   /** Gets what our own code rules out: the process should die of it. */
   fatal(error: Error): void;
 }
+
+/** Answers one item for each machine that was looked at. */
+export type Adopt = (
+  request: {
+    /** All of the app when absent. */
+    readonly machines?: readonly string[] | undefined;
+    readonly namespace?: string | undefined;
+    /** Ids of former controllers whose machines are claimed. */
+    readonly controllers: readonly string[];
+    readonly dryRun: boolean;
+  },
+  signal: AbortSignal,
+) => Promise<readonly object[]>;
 
 export interface ApiEnv {
   Bindings: {

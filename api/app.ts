@@ -11,6 +11,7 @@ import { apiResourceOf, mountDiscovery } from "./kube/discovery.ts";
 import { mountOpenApi } from "./kube/openapi/mount.ts";
 import { mountKind } from "./kube/resources.ts";
 import { mountReviews, REVIEW_RESOURCES } from "./kube/reviews.ts";
+import { mountAdoptions } from "./rest/adoptions.ts";
 import { mountBackups } from "./rest/backups.ts";
 import { mountExecs } from "./rest/execs.ts";
 import { mountInstances } from "./rest/instances.ts";
@@ -32,6 +33,7 @@ export function createApi(options: ApiOptions): Api {
   mountReviews(api, options.apiKey !== undefined);
   mountDiscovery(api, [...options.kinds.map(apiResourceOf), ...REVIEW_RESOURCES]);
   mountOpenApi(api, options.kinds, options.version);
+  mountAdoptions(api, options);
   mountBackups(api, options);
   mountExecs(api, options);
   mountInstances(api, options);

@@ -10,6 +10,7 @@ import type { Log } from "./kernel/log.ts";
 import type { Random } from "./kernel/random.ts";
 import type { Machines } from "./machines/machines.ts";
 import { instanceTriggers } from "./reconcilers/activity.ts";
+import { type Adopt, createAdoption } from "./reconcilers/adoption.ts";
 import { createExecutionReconciler } from "./reconcilers/execution.ts";
 import { createFleet, type Fleet } from "./reconcilers/fleet.ts";
 import { collectGarbage } from "./reconcilers/garbage.ts";
@@ -50,6 +51,8 @@ export interface ControlLoopsOptions {
 }
 
 export interface ControlLoops {
+  /** Makes instances anew from machines that have none. */
+  readonly adopt: Adopt;
   readonly fleet: Fleet;
   readonly controllers: readonly Controller[];
   /** Resolves when all that was started has ended. */
@@ -99,6 +102,7 @@ export function startControlLoops(options: ControlLoopsOptions): ControlLoops {
   ]);
 
   return {
+    adopt: createAdoption({ store, admission, machines, events, clock, app, keysOf }),
     fleet,
     controllers: manager.controllers,
     async close() {

@@ -11,6 +11,7 @@ import type { Random } from "./kernel/random.ts";
 import { RESYNC_MS } from "./limits.ts";
 import type { Machines } from "./machines/machines.ts";
 import type { Metrics } from "./metrics.ts";
+import type { Adopt } from "./reconcilers/adoption.ts";
 import { expireEvents } from "./reconcilers/housekeeping.ts";
 import { builtInRunners } from "./steps/runners.ts";
 import type { Database } from "./store/store.ts";
@@ -33,6 +34,7 @@ export interface ControllersOptions {
 }
 
 export interface Controllers {
+  readonly adopt: Adopt;
   ready(): { readonly ok: boolean; readonly message?: string };
   /** Resolves when all that was started has ended. */
   close(): Promise<void>;
@@ -91,6 +93,7 @@ export function startControllers(options: ControllersOptions): Controllers {
   );
 
   return {
+    adopt: loops.adopt,
     ready: () =>
       fleet.synced ? { ok: true } : { ok: false, message: `the machines of app ${app} have not been listed yet` },
     async close() {

@@ -94,6 +94,7 @@ export async function startFlywheel(options: FlywheelOptions): Promise<Flywheel>
       loopback: isLoopback(config.host),
       execTimeoutMs: config.ssh.timeoutMs,
       backup: (signal) => database.backup({ version, app: config.fly.app, ...readIdentity(config) }, signal),
+      adopt: fly?.controllers.adopt,
       ready: async () => fly?.controllers.ready() ?? { ok: true },
     });
     const { host, port } = config;

@@ -15,8 +15,10 @@ import { silentLog } from "../controller/kernel/log.ts";
 import { seededRandom } from "../controller/kernel/random.ts";
 import { flyMachines } from "../controller/machines/client.ts";
 import { PHASES } from "../controller/machines/model.ts";
+import { type AdoptionRequest, createAdoption } from "../controller/reconcilers/adoption.ts";
 import { createFleet, type Fleet } from "../controller/reconcilers/fleet.ts";
 import { createInstanceReconciler } from "../controller/reconcilers/instance.ts";
+import type { MachineKeys } from "../controller/reconcilers/instance-config.ts";
 import { createOrphanWatch } from "../controller/reconcilers/orphans.ts";
 import { createController } from "../controller/runtime/controller.ts";
 import { createEvents } from "../controller/runtime/events.ts";
@@ -38,6 +40,8 @@ const DEFAULTS = { region: "iad", image: "ubuntu:22.04", size: "shared-cpu-1x", 
 export interface InstanceWorldOptions {
   /** Where the database is, for a test that puts another one there; in memory when absent. */
   readonly file?: string;
+  /** Read anew at each look, so that a test may lose the secret they are made from. */
+  readonly keysOf?: () => MachineKeys;
   /** Nobody looks for orphans when absent. */
   readonly orphanPolicy?: "Report" | "Delete";
   readonly knobs?: KnobChanges;
@@ -68,6 +72,7 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
   };
   const machines = flyMachines({ http, baseUrl: BASE, token: TOKEN, clock, random });
   await machines.ensureApp(APP, "personal", new AbortController().signal);
+  const keysOf = options.keysOf ?? (() => KEYS);
   let { database, admission } = await openDatabase();
   const reach = fakeReach();
   let running = run();
@@ -109,8 +114,9 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
       clock,
       log,
       app: APP,
-      keysOf: () => KEYS,
+      keysOf,
     });
+    const adopt = createAdoption({ store: database.store, admission, machines, events, clock, app: APP, keysOf });
     const controller = createController({
       store,
       clock,
@@ -124,7 +130,7 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
       },
     });
     const ended = Promise.all([controller.run(life.signal), fleet.run(life.signal)]);
-    return { life, fleet, ended };
+    return { life, fleet, adopt, ended };
   }
 
   const key = (name: string) => ({ namespace: "default", name });
@@ -144,6 +150,16 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
     },
     machines,
     reach,
+    /** Runs the clock meanwhile: Fly's limits may keep it waiting. */
+    async adopt(request: Partial<AdoptionRequest> = {}) {
+      let over = false;
+      const adopting = running.adopt({ controllers: [], dryRun: false, ...request }, new AbortController().signal);
+      const ended = adopting.finally(() => {
+        over = true;
+      });
+      await clock.runUntil(async () => over);
+      return ended;
+    },
     get fleet() {
       return running.fleet;
     },

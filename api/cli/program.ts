@@ -7,6 +7,7 @@ import { type Http, nodeHttp } from "./http.ts";
 import type { Open } from "./open.ts";
 import { createSession, type Session } from "./session.ts";
 import { paintFor, type Terminal } from "./terminal.ts";
+import { declareAdopt } from "./verbs/adopt.ts";
 import { declareApply } from "./verbs/apply.ts";
 import { declareBackup } from "./verbs/backup.ts";
 import { declareCancel } from "./verbs/cancel.ts";
@@ -107,7 +108,7 @@ function createProgram(terminal: Terminal, open: Open): Command {
     open,
   );
   group(program, "Machines and runs:", [declareExec, declareRun, declareLogs, declareCancel], open);
-  group(program, "When something is lost:", [declareBackup, declareRestore], open);
+  group(program, "When something is lost:", [declareBackup, declareRestore, declareAdopt], open);
   group(program, "About:", [declareKubeconfig, declareVersion], open);
   return program.helpCommand("help [verb]", "explain the command or a verb").addHelpText("after", FIRST_STEPS);
 }
