@@ -2,7 +2,7 @@
 import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { startEmulator } from "./emulator.ts";
+import { type EmulatedMachine, startEmulator } from "./emulator.ts";
 import { until } from "./program.ts";
 import { startServer } from "./server.ts";
 
@@ -25,8 +25,12 @@ test("backed up under load, lost and restored: every instance Ready on its own m
   const ready = () => server.cli("wait", "instances", "--all", "--for=condition=Ready", "--timeout=90s");
   expect(await ready()).toMatchObject({ code: 0 });
   expect(await server.cli("exec", "a", "--", "sh", "-c", "echo kept >/root/kept")).toMatchObject({ code: 0 });
-  const machines = async () =>
-    (await emulator.machines("?include_deleted=true")).map(({ id, state }) => ({ id, state }));
+  /** The emulator limits this client's calls too. */
+  const machines = () =>
+    until("the machines are listed", async () => {
+      const listed: unknown = await emulator.machines("?include_deleted=true");
+      return Array.isArray(listed) && (listed as readonly EmulatedMachine[]).map(({ id, state }) => ({ id, state }));
+    });
   const before = await machines();
 
   // Writes go on while the backup is taken; each that was answered before it began must be in it.

@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { judge } from "../../../controller/reconcilers/adoption-verdict.ts";
-import { ACKNOWLEDGE_HOST_KEY } from "../../../controller/reconcilers/instance-plan.ts";
+import { ACKNOWLEDGE_HOST_KEY } from "../../../controller/transports/transport.ts";
 import { instanceKind } from "../../../crds/instance.ts";
 import { namespaceKind } from "../../../crds/namespace.ts";
 import { API_VERSION, findCondition } from "../../../crds/resource.ts";
