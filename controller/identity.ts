@@ -1,25 +1,38 @@
 // The files of the data directory that a database is of little use without: host keys are derived from one, another is the
 // key that machines let in, the third decrypts Secrets. They go into a backup, and come back with it.
-import { chmodSync, existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import type { Config } from "./config.ts";
 import type { BackupExtras } from "./store/backup.ts";
+import { AUTHORITY_FILES } from "./tls.ts";
 import { MASTER_SECRET_FILE, SECRETS_KEY_FILE, SSH_KEY_FILE } from "./transports/secrets.ts";
 
 type IdentityFile = BackupExtras["files"][number];
 
-const NAMES: readonly string[] = [MASTER_SECRET_FILE, SSH_KEY_FILE, SECRETS_KEY_FILE];
+const NAMES: readonly string[] = [
+  MASTER_SECRET_FILE,
+  SSH_KEY_FILE,
+  SECRETS_KEY_FILE,
+  AUTHORITY_FILES.cert,
+  AUTHORITY_FILES.key,
+];
 
 /** What is there. A key that the user keeps elsewhere is named, not copied. */
-export function readIdentity({ dataDir, ssh, secretsKey }: Config): Pick<BackupExtras, "files" | "elsewhere"> {
+export function readIdentity({
+  dataDir,
+  ssh,
+  secretsKey,
+}: Pick<Config, "dataDir" | "ssh" | "secretsKey">): Pick<BackupExtras, "files" | "elsewhere"> {
   const elsewhere = [
-    ...(ssh.keyPath === undefined ? [] : [`SSH_KEY_PATH=${ssh.keyPath}`]),
-    ...(secretsKey === undefined ? [] : ["SECRETS_KEY"]),
+    ...(ssh.keyPath === undefined ? [] : [{ name: SSH_KEY_FILE, said: `SSH_KEY_PATH=${ssh.keyPath}` }]),
+    ...(secretsKey === undefined ? [] : [{ name: SECRETS_KEY_FILE, said: "SECRETS_KEY" }]),
   ];
-  const theirs = [ssh.keyPath && SSH_KEY_FILE, secretsKey && SECRETS_KEY_FILE];
-  const ours = NAMES.filter((name) => !theirs.includes(name));
+  const ours = NAMES.filter((name) => !elsewhere.some((each) => each.name === name));
   const present = ours.filter((name) => existsSync(join(dataDir, name)));
-  return { files: present.map((name) => ({ name, content: readFileSync(join(dataDir, name), "utf8") })), elsewhere };
+  return {
+    files: present.map((name) => ({ name, content: readFileSync(join(dataDir, name), "utf8") })),
+    elsewhere: elsewhere.map(({ said }) => said),
+  };
 }
 
 /** Files of the backup that stand in the data directory with another content. */
@@ -40,11 +53,12 @@ export function installIdentity(dataDir: string, files: readonly IdentityFile[],
     const aside = `${path}.replaced-${at.replaceAll(":", "")}`;
     if (differ.has(name)) linkSync(path, aside);
     const draft = `${path}.restoring`;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     rmSync(draft, { force: true });
     writeFileSync(draft, content, { mode: 0o600, flush: true });
     renameSync(draft, path);
     chmodSync(path, 0o600);
-    return differ.has(name) ? [basename(aside)] : [];
+    return differ.has(name) ? [relative(dataDir, aside)] : [];
   });
 }
 

@@ -26,9 +26,12 @@ export async function serverTls({ tls, host, dataDir }: TlsConfig, clock: Clock)
   return signed(authority, host, clock);
 }
 
+/** In the data directory. */
+export const AUTHORITY_FILES = { cert: join("tls", "ca.pem"), key: join("tls", "ca-key.pem") } as const;
+
 /** Where clients find what to trust. */
 export function authorityFile(dataDir: string): string {
-  return join(dataDir, "tls", "ca.pem");
+  return join(dataDir, AUTHORITY_FILES.cert);
 }
 
 function readPem(variable: string, file: string): string {
@@ -40,7 +43,7 @@ function readPem(variable: string, file: string): string {
 }
 
 function keyFile(dataDir: string): string {
-  return join(dataDir, "tls", "ca-key.pem");
+  return join(dataDir, AUTHORITY_FILES.key);
 }
 
 function keptAuthority(dataDir: string): Tls | undefined {

@@ -17,7 +17,8 @@ import { conflicting, installIdentity, readIdentity } from "../../controller/ide
 import { seededRandom } from "../../controller/kernel/random.ts";
 import { restoreNow } from "../../controller/restore.ts";
 import { openSqlite } from "../../controller/store/sqlite.ts";
-import { readMasterSecret, readOrMakeSshKey } from "../../controller/transports/secrets.ts";
+import { serverTls } from "../../controller/tls.ts";
+import { readMasterSecret, readOrMakeSshKey, readSecretsKey } from "../../controller/transports/secrets.ts";
 import { virtualClock } from "../virtual-clock.ts";
 
 let folder: string;
@@ -40,6 +41,8 @@ async function lived(environment: Readonly<Record<string, string>> = {}) {
   const config = readConfig({ DATA_DIR: dataDir, ...environment });
   const master = readMasterSecret(dataDir);
   const { publicKey } = readOrMakeSshKey(config.ssh.keyPath, dataDir);
+  readSecretsKey(dataDir);
+  if (environment.TLS !== undefined) await serverTls(config, clock);
   const database = await openSqlite({ file: config.databaseFile, clock, random: seededRandom(1) });
   const extras = { version: "0.1.0", app: config.fly.app, ...readIdentity(config) };
   writeFileSync(saved, await buffer((await database.backup(extras, new AbortController().signal)).content));
@@ -52,8 +55,8 @@ test("database and keys are there again, for their owner alone", async () => {
   rmSync(dataDir, { recursive: true });
   const told = await run(saved);
   expect(told[0]).toMatch(/^restored .*flywheel\.db as it was at 2026-/);
-  expect(told[1]).toBe(`keys: host-key-master, ssh_key in ${dataDir}`);
-  expect(readdirSync(dataDir).sort()).toEqual(["flywheel.db", "host-key-master", "ssh_key"]);
+  expect(told[1]).toBe(`keys: host-key-master, ssh_key, secrets-key in ${dataDir}`);
+  expect(readdirSync(dataDir).sort()).toEqual(["flywheel.db", "host-key-master", "secrets-key", "ssh_key"]);
   for (const name of readdirSync(dataDir)) expect(statSync(join(dataDir, name)).mode & 0o777).toBe(0o600);
   expect(readMasterSecret(dataDir)).toEqual(master);
   expect(readOrMakeSshKey(undefined, dataDir).publicKey).toBe(publicKey);
@@ -82,7 +85,7 @@ test("where only the database is lost, the keys that are there are the right one
   await lived();
   rmSync(join(dataDir, "flywheel.db"));
   await run(saved);
-  expect(readdirSync(dataDir).sort()).toEqual(["flywheel.db", "host-key-master", "ssh_key"]);
+  expect(readdirSync(dataDir).sort()).toEqual(["flywheel.db", "host-key-master", "secrets-key", "ssh_key"]);
 });
 
 test("a key that is kept elsewhere is named, not copied; another app is told", async () => {
@@ -93,6 +96,16 @@ test("a key that is kept elsewhere is named, not copied; another app is told", a
   expect(told).toContain(`SSH_KEY_PATH=${keyPath} was kept elsewhere: set it for the server to the same key`);
   expect(told).toContain("its machines are in app another-app: set WORKER_APP=another-app");
   expect(existsSync(join(other, "ssh_key"))).toBe(false);
+});
+
+test("clients who trust the server's own authority go on to; a key in the environment is named", async () => {
+  await lived({ TLS: "self-signed", SECRETS_KEY: Buffer.alloc(32).toString("base64") });
+  const told = await run(saved, "--data-dir", other);
+  expect(told).toContain("SECRETS_KEY was kept elsewhere: set it for the server to the same key");
+  expect(existsSync(join(other, "secrets-key"))).toBe(false);
+  for (const name of ["ca.pem", "ca-key.pem"])
+    expect(readFileSync(join(other, "tls", name), "utf8")).toBe(readFileSync(join(dataDir, "tls", name), "utf8"));
+  expect(statSync(join(other, "tls")).mode & 0o777).toBe(0o700);
 });
 
 test("a backup that somebody made up writes no other file", () => {
