@@ -12,8 +12,11 @@ export interface LineStream {
   readonly contentType: string;
   /** The stream ends itself after this long; never when absent. */
   readonly timeoutMs?: number | undefined;
-  /** Yields whole lines without the line end; must stop with the signal. What it throws at once becomes an HTTP error. */
-  lines(signal: AbortSignal): AsyncIterable<string>;
+  /**
+   * Yields whole lines: text without the line end, or bytes with it. Must stop with the signal. What it throws at once becomes
+   * an HTTP error.
+   */
+  lines(signal: AbortSignal): AsyncIterable<string | Uint8Array>;
 }
 
 export function lineStream(c: ApiContext, { options, metrics }: LineStreamParts, stream: LineStream): Response {
@@ -43,7 +46,10 @@ export function lineStream(c: ApiContext, { options, metrics }: LineStreamParts,
     async pull(controller) {
       try {
         const next = await iterator.next();
-        if (next.done !== true) return controller.enqueue(encoder.encode(`${next.value}\n`));
+        if (next.done !== true) {
+          const { value } = next;
+          return controller.enqueue(typeof value === "string" ? encoder.encode(`${value}\n`) : value);
+        }
       } catch (error) {
         const requestId = c.get("requestId");
         if (!ending.signal.aborted) options.log.error({ requestId, error: messageOf(error) }, "a stream broke off");

@@ -48,7 +48,10 @@ export async function watchResources(
     return { items: [], revision: since ?? (await store.revision()) };
   }
 
-  async function* lines(changes: AsyncIterable<WatchEvent<AnyResource>>, signal: AbortSignal): AsyncGenerator<string> {
+  async function* lines(
+    changes: AsyncIterable<WatchEvent<AnyResource>>,
+    signal: AbortSignal,
+  ): AsyncGenerator<string | Uint8Array> {
     for (const item of initial.items) yield line("ADDED", item, JSON.stringify(item));
     if (list === "wanted" && bookmarks) yield bookmark(initial.revision, { [INITIAL_EVENTS_END]: "true" });
     try {
@@ -57,7 +60,8 @@ export async function watchResources(
         ? withBookmarks(changes, { store, clock, everyMs: WATCH_BOOKMARK_MS, timeoutMs }, signal)
         : changes;
       for await (const event of told) {
-        yield event.type === "BOOKMARK" ? bookmark(event.revision) : line(event.type, event.object, event.json);
+        if (event.type === "BOOKMARK") yield bookmark(event.revision);
+        else yield shape === "Object" ? sharedLine(event) : line(event.type, event.object, event.json);
       }
     } catch (error) {
       if (!(error instanceof ExpiredError)) throw error;
@@ -71,6 +75,17 @@ export async function watchResources(
     // Asked for here and not in the stream: a selector that cannot be read throws at once.
     lines: (signal) => lines(store.watch(kind, { ...selection, since: initial.revision }, signal), signal),
   });
+}
+
+/** Every watcher without a selector gets the same event: its bytes are made once. */
+const LINES = new WeakMap<WatchEvent<AnyResource>, Uint8Array>();
+
+function sharedLine(event: WatchEvent<AnyResource>): Uint8Array {
+  const known = LINES.get(event);
+  if (known) return known;
+  const bytes = Buffer.from(`{"type":"${event.type}","object":${event.json}}\n`);
+  LINES.set(event, bytes);
+  return bytes;
 }
 
 /** Whether the client asks for, or declines, what exists as the first events; undefined when it says nothing of it. */

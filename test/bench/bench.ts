@@ -6,13 +6,22 @@ import { join } from "node:path";
 import { creates } from "./creates.ts";
 import { delay } from "./delay.ts";
 import { idle } from "./idle.ts";
+import { lists } from "./lists.ts";
 import type { Bench, Figure } from "./measure.ts";
 import { type Options, readOptions, type Section, USAGE } from "./options.ts";
 import { buildProcesses } from "./processes.ts";
 import { ready } from "./ready.ts";
 import { openScope, type Scope } from "./scope.ts";
+import { watch } from "./watch.ts";
 
-const MEASURES: Readonly<Record<Section, (bench: Bench) => Promise<Figure>>> = { creates, delay, ready, idle };
+const MEASURES: Readonly<Record<Section, (bench: Bench) => Promise<Figure>>> = {
+  creates,
+  delay,
+  ready,
+  idle,
+  lists,
+  watch,
+};
 
 process.exitCode = await main();
 

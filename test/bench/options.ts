@@ -1,7 +1,7 @@
 // What to measure and how long: the defaults are what the targets are stated for, smaller runs only show that it works.
 import { parseArgs } from "node:util";
 
-export const SECTIONS = ["creates", "delay", "ready", "idle"] as const;
+export const SECTIONS = ["creates", "delay", "ready", "idle", "lists", "watch"] as const;
 export type Section = (typeof SECTIONS)[number];
 
 export interface Options {
@@ -17,14 +17,21 @@ export interface Options {
   readonly instances: number;
   readonly idleInstances: number;
   readonly idleSeconds: number;
+  /** Instances of which the first page is listed. */
+  readonly listed: number;
+  readonly watchers: number;
+  /** Writes that each watcher is to see. */
+  readonly updates: number;
 }
 
 export const USAGE = `npm run bench -- [options]        JSON on standard output, progress on standard error
-  --only creates,delay,ready,idle   what to measure (all)
+  --only creates,delay,ready,idle,lists,watch   what to measure (all)
   --rounds N --seconds N            creates: rounds, and seconds of each measurement in one (3, 4)
   --samples N --servers N           delay: creates, spread over servers (208, 4)
   --instances N                     ready (100)
-  --idle-instances N --idle-seconds N   idle (30, 60)`;
+  --idle-instances N --idle-seconds N   idle (30, 60)
+  --listed N                        lists: instances (10000)
+  --watchers N --updates N          watch (100, 1000)`;
 
 /** Throws with one line that names the option. */
 export function readOptions(args: readonly string[]): Options {
@@ -40,6 +47,9 @@ export function readOptions(args: readonly string[]): Options {
       instances: text,
       "idle-instances": text,
       "idle-seconds": text,
+      listed: text,
+      watchers: text,
+      updates: text,
     },
   });
   return {
@@ -51,6 +61,9 @@ export function readOptions(args: readonly string[]): Options {
     instances: count("instances", values.instances, 100),
     idleInstances: count("idle-instances", values["idle-instances"], 30),
     idleSeconds: count("idle-seconds", values["idle-seconds"], 60),
+    listed: count("listed", values.listed, 10_000),
+    watchers: count("watchers", values.watchers, 100),
+    updates: count("updates", values.updates, 1000),
   };
 }
 

@@ -11,7 +11,7 @@ import type { Call, Procedures, Reply } from "./programs/serve.ts";
 import type { Scope } from "./scope.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-const PROGRAMS = ["bare-route", "fly", "group-commits", "load"] as const;
+const PROGRAMS = ["bare-route", "fly", "group-commits", "load", "watchers"] as const;
 
 export interface Processes {
   /** Starts a program; `P` are the procedures that it serves. */

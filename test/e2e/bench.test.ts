@@ -11,7 +11,8 @@ const ROOT = new URL("../..", import.meta.url).pathname;
 test("a small run measures everything, prints JSON alone on standard output, and leaves nothing", () => {
   const temporary = mkdtempSync(join(tmpdir(), "flywheel-bench-test-"));
   try {
-    const small = "--rounds 1 --seconds 1 --samples 3 --servers 1 --instances 2 --idle-instances 1 --idle-seconds 6";
+    const small =
+      "--rounds 1 --seconds 1 --samples 3 --servers 1 --instances 2 --idle-instances 1 --idle-seconds 6 --listed 20 --watchers 3 --updates 10";
     const ended = spawnSync(process.execPath, ["--import", "tsx", "test/bench/bench.ts", ...small.split(" ")], {
       cwd: ROOT,
       encoding: "utf8",

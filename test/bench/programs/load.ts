@@ -3,16 +3,19 @@ import { Pool } from "undici";
 import { nameOf } from "../manifest.ts";
 import { serve } from "./serve.ts";
 
-export interface LoadOptions {
+export interface Writes {
   readonly origin: string;
   readonly path: string;
   readonly connections: number;
-  readonly seconds: number;
   /** The body around the name, which is put between them. */
   readonly head: string;
   readonly tail: string;
   /** Begins the names of this load. */
   readonly prefix: string;
+}
+
+export interface LoadOptions extends Writes {
+  readonly seconds: number;
 }
 
 export interface Load {
@@ -21,16 +24,27 @@ export interface Load {
   readonly latenciesMs: readonly number[];
 }
 
-async function run({ origin, path, connections, seconds, head, tail, prefix }: LoadOptions): Promise<Load> {
+function run({ seconds, ...writes }: LoadOptions): Promise<Load> {
+  const endMs = performance.now() + seconds * 1000;
+  return post(writes, () => performance.now() < endMs);
+}
+
+function write({ count, ...writes }: Writes & { readonly count: number }): Promise<Load> {
+  return post(writes, (begun) => begun < count);
+}
+
+async function post(
+  { origin, path, connections, head, tail, prefix }: Writes,
+  goesOn: (begun: number) => boolean,
+): Promise<Load> {
   const pool = new Pool(origin, { connections, pipelining: 1 });
   const headers = { "content-type": "application/json", accept: "application/json" };
   const latenciesMs: number[] = [];
   const beganMs = performance.now();
-  const endMs = beganMs + seconds * 1000;
   let next = 0;
 
   async function connection(): Promise<void> {
-    for (let nowMs = performance.now(); nowMs < endMs; ) {
+    for (let nowMs = beganMs; goesOn(next); ) {
       const body = head + nameOf(prefix, next++) + tail;
       const answer = await pool.request({ method: "POST", path, headers, body });
       const text = await answer.body.text();
@@ -50,6 +64,6 @@ async function run({ origin, path, connections, seconds, head, tail, prefix }: L
   return { perSecond: count / ((performance.now() - beganMs) / 1000), count, latenciesMs };
 }
 
-const procedures = { run };
+const procedures = { run, write };
 export type LoadProcedures = typeof procedures;
 serve(procedures);
