@@ -23,6 +23,9 @@ export const STAYING = ["stays-0", "stays-1"];
 const CHURNED = ["box-0", "box-1", "box-2", "box-3"];
 const EDITED = ["flow-0", "flow-1", "flow-2"];
 
+/** So long that servers which live for seconds do not come too late for it: a command that times out is a problem. */
+const COMMAND_TIMEOUT_MS = 600_000;
+
 /** Attempts that each step of a run needs: the second step fails once, by intent. */
 export const ATTEMPTS: ReadonlyMap<string, number> = new Map([
   ["first", 1],
@@ -133,7 +136,10 @@ async function runCommands({ door, random, marks }: Client, name: string): Promi
   for (let turn = 1; !door.closing; turn += 1) {
     await pause(random, 600);
     const mark = commandMark(`${name}-${turn}`);
-    const body = { command: `${marks.send(mark)}; sleep 0.${Math.floor(random.next() * 9)}`, timeout: 60_000 };
+    const body = {
+      command: `${marks.send(mark)}; sleep 0.${Math.floor(random.next() * 9)}`,
+      timeout: COMMAND_TIMEOUT_MS,
+    };
     await door.ask("POST", `/api/instances/${name}/exec`, body);
   }
 }

@@ -176,7 +176,7 @@ async function end({ server, watchers, problems, lives }: World): Promise<void> 
   const { code } = await server.kill("SIGTERM");
   if (code !== 0) problems.push(`the last server ended with ${code}`);
   problems.push(...watchers.flatMap((watcher) => watcher.problems));
-  const wrong = lives.flatMap(({ text }) => text.err.split("\n")).filter((line) => line.includes('"level":50'));
+  const wrong = lives.flatMap(({ text }) => text.out.split("\n")).filter((line) => line.includes('"level":"error"'));
   problems.push(...wrong.map((line) => `the server logged an error: ${line}`));
 }
 
@@ -188,7 +188,7 @@ function writeLog({ lives, ledger, problems }: World, seed: number): string {
       .filter((name) => problems.some((problem) => problem.includes(name)))
       .flatMap((name) => [`== ${plural}/${name}`, ...ledger.about(plural, name)]),
   );
-  const logs = lives.flatMap(({ text }, life) => [`== server, life ${life}`, text.err]);
+  const logs = lives.flatMap(({ text }, life) => [`== server, life ${life}`, text.err, text.out]);
   writeFileSync(file, [...problems, ...concerned, ...logs].join("\n"));
   return file;
 }
