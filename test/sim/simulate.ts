@@ -1,7 +1,7 @@
 // One seed from its beginning to its verdict: users work in a storm, then everything heals, and then the system has so
 // long to come to rest and stays there.
 import { heal } from "./blows.ts";
-import { CALM, STORM } from "./faults.ts";
+import { CALM, pick, STORM } from "./faults.ts";
 import { unsettled } from "./invariants.ts";
 import { firstOperations, mendings, newMemory, nextOperations } from "./workload.ts";
 import { simWorld, type World } from "./world.ts";
@@ -23,8 +23,10 @@ export interface SimulateOptions {
 }
 
 export const OPERATIONS = 200;
-/** Between two operations, at most. */
-const PAUSE_MAX_MS = 6000;
+/** Between two operations, at most: users in one world are hasty, and fall over each other; in another they let things end. */
+const PAUSE_MAX_MS = [500, 1500, 6000];
+/** What the last operations began goes wrong as well. */
+const STORM_TAIL_MS = 20_000;
 /** After the healing: what is longest is a run that waits a quarter of an hour for its instance, and its retries. */
 const REST_WITHIN_MS = 60 * 60_000;
 const REST_STEP_MS = 10_000;
@@ -55,6 +57,7 @@ async function storm(world: World, operations: number): Promise<number> {
   await clock.settle();
   for (const operation of firstOperations(random)) void world.operate(operation);
   world.ratios = STORM;
+  const pauseMaxMs = pick(random, PAUSE_MAX_MS);
   const memory = newMemory();
   let serial = 0;
   while (serial < operations && world.violations.length === 0) {
@@ -63,9 +66,11 @@ async function storm(world: World, operations: number): Promise<number> {
       serial += 1;
     }
     world.strike();
-    await clock.advance(random.next() ** 2 * PAUSE_MAX_MS);
+    await clock.advance(random.next() ** 2 * pauseMaxMs);
     world.invariants.tick();
   }
+  await clock.advance(STORM_TAIL_MS);
+  world.invariants.tick();
   return serial;
 }
 

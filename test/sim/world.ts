@@ -20,6 +20,7 @@ import { createFollowers } from "./followers.ts";
 import { FOREIGN_METADATA, isForeign } from "./foreign.ts";
 import { createInvariants, type HistoryRow, SECRET } from "./invariants.ts";
 import { type BegunJob, jobsOnMachines } from "./jobs-on-machines.ts";
+import { lightAbort } from "./light-abort.ts";
 import { lightWeb } from "./light-web.ts";
 import { APP, type Outside, type Process, RESYNC_MS, startProcess, TOKEN } from "./process.ts";
 import { faultyFile, type StoreFaults } from "./store-faults.ts";
@@ -60,6 +61,7 @@ export interface Script {
 
 export function simWorld(seed: number, seen?: (line: string) => void, script?: Script) {
   lightWeb();
+  lightAbort();
   const random = seededRandom(seed);
   const clock = virtualClock(undefined, SETTLE_TURNS);
   const violations: string[] = [];
