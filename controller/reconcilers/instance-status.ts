@@ -3,7 +3,7 @@ import type { Instance, InstanceStatus } from "../../crds/instance.ts";
 import { timestamp } from "../kernel/clock.ts";
 import type { Machine } from "../machines/wire.ts";
 import { type NewCondition, withConditions } from "../runtime/conditions.ts";
-import type { Reachability } from "../transports/transport.ts";
+import { mistrustOf, type Reachability } from "../transports/transport.ts";
 import type { Mode } from "./instance-idle.ts";
 import type { Plan } from "./instance-plan.ts";
 
@@ -44,7 +44,7 @@ export function presentStatus(
       [
         { type: "Ready", ...ready },
         { type: "Provisioned", ...exists(machine) },
-        { type: "Reachable", ...reachable(findings) },
+        { type: "Reachable", ...reachable(instance, findings) },
         { type: "Synced", ...synced(findings.plan) },
       ],
       nowMs,
@@ -207,8 +207,11 @@ function atRest(instance: Instance, state: string, mode: Mode, idle: boolean): V
   return { status: "False", reason: mode, message: `operatingMode is ${mode}: the machine is ${how}` };
 }
 
-function reachable({ machine, reachability }: Findings): Verdict {
+/** A host key that was wrong stays so while nobody asks the machine: a process that starts then must know of it. */
+function reachable(instance: Instance, { machine, reachability }: Findings): Verdict {
   if (machine.state !== "started" || !reachability) {
+    const mistrust = instance.status?.machine?.id === machine.id ? mistrustOf(instance) : undefined;
+    if (mistrust !== undefined) return { status: "False", reason: "HostKeyMismatch", message: mistrust };
     return { status: "Unknown", reason: "NotStarted", message: `the machine is ${machine.state}` };
   }
   if (reachability.reachable) return { status: "True", reason: reachability.via, message: reachability.message };
