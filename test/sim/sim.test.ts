@@ -4,7 +4,7 @@ import { simulateMany } from "./many.ts";
 import { simulate } from "./simulate.ts";
 
 /** As many as one core simulates in a minute; the long runs are `npm run sim`. */
-const SEEDS = 150;
+const SEEDS = 100;
 const PATIENCE_MS = 900_000;
 
 test("the same seed gives the same trace, whatever ran before and whoever looks", {
