@@ -1,54 +1,37 @@
 // The real kubectl against the API on a loopback port: what it prints, and how it exits. No controller runs: the tests write
 // status themselves.
-import { type ExecFileException, execFile, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Listening, listen } from "../../api/listen.ts";
 import { systemClock } from "../../controller/kernel/clock.ts";
 import { instanceKind } from "../../crds/instance.ts";
 import { type TestApi, testApi } from "../api/test-api.ts";
+import { type Kubectl, kubectlAt, noKubectl } from "./kubectl.ts";
 
-const absent = spawnSync("kubectl", ["version", "--client"]).error !== undefined;
+const absent = noKubectl();
+if (absent) console.log(`skipped: ${absent}`);
 
-describe.skipIf(absent)("kubectl", () => {
+describe.skipIf(absent !== undefined)("kubectl", () => {
   let home: string;
   let api: TestApi;
   let server: Listening;
+  let kubectl: Kubectl;
 
   beforeAll(async () => {
-    home = mkdtempSync(join(tmpdir(), "flywheel-kubectl-"));
+    home = mkdtempSync(`${tmpdir()}/flywheel-kubectl-`);
     api = await testApi({ clock: systemClock });
     server = await listen(api.api, { host: "127.0.0.1", port: 0, clock: systemClock });
+    kubectl = kubectlAt(() => server.url, home);
   });
   afterAll(async () => {
     await server?.close(1000);
     rmSync(home, { recursive: true, force: true });
   });
 
-  const args = () => ["--server", server.url, "--cache-dir", join(home, "cache")];
-  const ownEnv = () => ({ PATH: process.env.PATH, HOME: home, KUBECONFIG: join(home, "none") });
-
-  const kubectl = (...words: readonly string[]) => kubectlWith({}, ...words);
-
-  function kubectlWith(
-    env: Readonly<Record<string, string>>,
-    ...words: readonly string[]
-  ): Promise<{ code: number; stdout: string; stderr: string }> {
-    const all = { env: { ...ownEnv(), ...env }, timeout: 60_000 };
-    return new Promise((resolve) => {
-      execFile("kubectl", [...args(), ...words], all, (error: ExecFileException | null, stdout, stderr) => {
-        resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
-      });
-    });
-  }
-
   function manifest(name: string, spec: object, labels?: object): string {
-    const file = join(home, `${name}.json`);
     const metadata = { name, namespace: "default", labels };
-    writeFileSync(file, JSON.stringify({ apiVersion: "fly.lightfast.ai/v1", kind: "Instance", metadata, spec }));
-    return file;
+    return kubectl.file(name, { apiVersion: "fly.lightfast.ai/v1", kind: "Instance", metadata, spec });
   }
 
   const apply = (file: string) => kubectl("apply", "-f", file);
@@ -158,7 +141,7 @@ describe.skipIf(absent)("kubectl", () => {
   test("wait also works by a streaming list, as newer clients do it", async () => {
     await apply(manifest("streams", {}));
     const wait = ["wait", "--for=condition=Ready", "instance/streams", "--timeout=30s", "-v=6"];
-    const waiting = kubectlWith({ KUBE_FEATURE_WatchListClient: "true" }, ...wait);
+    const waiting = kubectl.with({ env: { KUBE_FEATURE_WatchListClient: "true" } }, ...wait);
     await systemClock.sleep(700);
     await ready("streams");
     const { code, stdout, stderr } = await waiting;
@@ -168,19 +151,15 @@ describe.skipIf(absent)("kubectl", () => {
 
   test("get -w shows a change as it happens", async () => {
     await apply(manifest("watched", {}));
-    const child = spawn("kubectl", [...args(), "get", "instance", "watched", "-w"], { env: ownEnv(), timeout: 60_000 });
-    let seen = "";
-    child.stdout.on("data", (chunk) => {
-      seen += String(chunk);
-    });
-    while (!/watched +\d+s/.test(seen)) await systemClock.sleep(50);
+    const watch = kubectl.start("get", "instance", "watched", "-w");
+    await watch.said(/watched +\d+s/);
     // kubectl leaves out the first event of its watch, taking it for what it has just shown: one change may fall into it.
-    for (let change = 1; !/watched +True +Ready/.test(seen); change += 1) {
+    for (let change = 1; !/watched +True +Ready/.test(watch.text.out); change += 1) {
       await ready("watched");
       await touch("watched", change);
       await systemClock.sleep(200);
     }
-    child.kill("SIGINT");
+    await watch.stop("SIGINT");
   });
 
   test("delete waits until the object is gone", async () => {
