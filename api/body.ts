@@ -21,8 +21,8 @@ export async function optionalBody(c: ApiContext, duplicate?: (path: string) => 
   if (type === PROTOBUF_TYPE && bytes.length > 0) return decodeProtobuf(bytes);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   if (text.trim() === "") return undefined;
-  if (YAML_TYPES.has(type)) return parseYaml(text);
-  const value = parseJson(text);
+  const value = YAML_TYPES.has(type) ? parsedJson(text) : parseJson(text);
+  if (value === undefined) return parseYaml(text);
   if (duplicate) for (const path of duplicateKeys(text, value)) duplicate(path);
   return value;
 }
@@ -32,6 +32,16 @@ export function parseJson(text: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     throw new HttpError("BadRequest", `the body is not JSON: ${reasonOf(error)}`);
+  }
+}
+
+/** What YAML clients send is mostly JSON, which is read much faster as such; undefined when this is not. */
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return undefined;
   }
 }
 

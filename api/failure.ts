@@ -3,6 +3,7 @@
 import { ForbiddenError, InvalidError } from "../controller/admission/admission.ts";
 import { unknownFieldText } from "../controller/admission/kind-schema.ts";
 import { ConflictError, TransientError } from "../controller/kernel/errors.ts";
+import { ApplyConflictError, ownerText } from "../controller/store/apply/apply.ts";
 import {
   AlreadyExistsError,
   BadRequestError,
@@ -28,6 +29,7 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof InvalidError) return invalid(error);
   if (error instanceof NotFoundError) return about("NotFound", error);
   if (error instanceof AlreadyExistsError) return about("AlreadyExists", error);
+  if (error instanceof ApplyConflictError) return applyConflict(error);
   if (error instanceof StaleWriteError) return about("Conflict", error);
   if (error instanceof FieldForbiddenError) return forbiddenField(error);
   if (error instanceof TooLargeError) return { reason: "RequestEntityTooLarge", message: error.message };
@@ -108,6 +110,15 @@ function about(
     kind: error.kind.plural,
   };
   return { reason, message: error.message, details };
+}
+
+function applyConflict({ message, conflicts }: ApplyConflictError): Failure {
+  const causes = conflicts.map(({ owner, field }) => ({
+    reason: "FieldManagerConflict",
+    message: `conflict with ${ownerText(owner)}`,
+    field,
+  }));
+  return { reason: "Conflict", message, details: { causes } };
 }
 
 function forbiddenField({ kind, key, field, detail, message }: FieldForbiddenError): Failure {

@@ -36,7 +36,12 @@ export function guard(request: GuardedRequest, loopback: boolean): Refusal | und
 
 const MAY_HAVE_BODY: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 
-export const YAML_TYPES: ReadonlySet<string> = new Set(["application/yaml", "application/x-yaml", "text/yaml"]);
+export const YAML_TYPES: ReadonlySet<string> = new Set([
+  "application/yaml",
+  "application/x-yaml",
+  "text/yaml",
+  "application/apply-patch+yaml",
+]);
 
 /** None of these can be sent across origins without a preflight, which is never answered. */
 const MEDIA_TYPES: ReadonlySet<string> = new Set([
@@ -45,7 +50,6 @@ const MEDIA_TYPES: ReadonlySet<string> = new Set([
   "application/merge-patch+json",
   "application/json-patch+json",
   "application/strategic-merge-patch+json",
-  "application/apply-patch+yaml",
   "application/vnd.kubernetes.protobuf",
 ]);
 

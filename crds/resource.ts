@@ -95,6 +95,8 @@ export interface ObjectMeta {
   readonly annotations?: Readonly<Record<string, string>> | undefined;
   readonly finalizers?: readonly string[] | undefined;
   readonly ownerReferences?: readonly OwnerReference[] | undefined;
+  /** Who manages which field; kept by admission. */
+  readonly managedFields?: readonly Readonly<Record<string, unknown>>[] | undefined;
 }
 
 export const condition = z.strictObject({

@@ -7,11 +7,15 @@ import type { Key, Precondition } from "../../controller/store/store.ts";
 import { type AnyResource, apiVersionOf, GROUP, type KindDef, qualifiedResource } from "../../crds/resource.ts";
 import type { ApiContext, ApiOptions } from "../api.ts";
 import { optionalBody, parsedBody } from "../body.ts";
+import { applyWriter, fieldWriter, refuseForce } from "../field-writer.ts";
 import { HttpError, invalidField } from "../http-error.ts";
 import { mediaType } from "../request-guard.ts";
 import { jsonPatch } from "./json-patch.ts";
-import { dryRunOf, listQuery, writeQuery } from "./query.ts";
+import { dryRunOf, flag, listQuery, writeQuery } from "./query.ts";
 import type { Representation } from "./representation.ts";
+
+const APPLY_PATCH = "application/apply-patch+yaml";
+const UNSUPPORTED_PATCH = `the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, ${APPLY_PATCH}`;
 
 export type Part = "whole" | "status";
 
@@ -25,7 +29,7 @@ export interface ResourceWrites {
 
 export function resourceWrites(
   kind: KindDef,
-  { admission, store }: Pick<ApiOptions, "admission" | "store">,
+  { admission, store, clock }: Pick<ApiOptions, "admission" | "store" | "clock">,
   shown: Representation,
 ): ResourceWrites {
   async function write(
@@ -35,7 +39,7 @@ export function resourceWrites(
     next: (current: AnyResource) => unknown,
     precondition: Precondition,
   ): Promise<Response> {
-    const options = { ...admissionOptions(c), ...precondition };
+    const options = { ...admissionOptions(c), writer: fieldWriter(c, clock), ...precondition };
     const written =
       part === "whole"
         ? await admission.update(kind, key, next, options)
@@ -43,10 +47,23 @@ export function resourceWrites(
     return c.json(shown.object(c, written));
   }
 
+  async function apply(c: ApiContext, key: Key, part: Part): Promise<Response> {
+    const writer = applyWriter(c, clock);
+    const wanted = inNamespace(kind, await objectBody(c, kind), key.namespace);
+    requireSameName(wanted, key);
+    if (isJsonObject(wanted.metadata) && wanted.metadata.managedFields !== undefined) {
+      throw new HttpError("BadRequest", "metadata.managedFields must be nil; leave it out of what you apply");
+    }
+    const options = { ...admissionOptions(c), ...preconditionOf(wanted), writer, force: flag(c, "force") };
+    if (part === "status") return c.json(shown.object(c, await admission.applyStatus(kind, key, wanted, options)));
+    const { object, created } = await admission.apply(kind, key, wanted, options);
+    return c.json(shown.object(c, object), created ? 201 : 200);
+  }
+
   return {
     async create(c, namespace) {
       const object = inNamespace(kind, await objectBody(c, kind), namespace);
-      const options = admissionOptions(c);
+      const options = { ...admissionOptions(c), writer: fieldWriter(c, clock) };
       return c.json(shown.object(c, await admission.create(kind, object, options)), 201);
     },
 
@@ -60,6 +77,8 @@ export function resourceWrites(
 
     async patch(c, key, part) {
       const type = mediaType(c.req.header("content-type") ?? "application/merge-patch+json");
+      if (type === APPLY_PATCH) return apply(c, key, part);
+      refuseForce(c);
       const body = await parsedBody(c, duplicateField(c));
       if (type === "application/merge-patch+json") {
         if (!isJsonObject(body)) throw new HttpError("BadRequest", "a merge patch must be an object");
@@ -68,7 +87,7 @@ export function resourceWrites(
       if (type === "application/json-patch+json") {
         return write(c, key, part, (current) => jsonPatch(asJson(current), body), {});
       }
-      throw new HttpError("UnsupportedMediaType", unsupportedPatch(type));
+      throw new HttpError("UnsupportedMediaType", UNSUPPORTED_PATCH);
     },
 
     async remove(c, key) {
@@ -168,14 +187,6 @@ function statusOf(object: unknown): unknown {
 /** Objects of the store are JSON; their interfaces only lack the index signature. */
 function asJson(object: AnyResource): Json {
   return object as AnyResource & JsonObject;
-}
-
-function unsupportedPatch(type: string): string {
-  const accepted = "accepted media types include: application/merge-patch+json, application/json-patch+json";
-  if (type === "application/apply-patch+yaml") {
-    return `server-side apply is not supported by this server: use kubectl apply without --server-side - ${accepted}`;
-  }
-  return `the body of the request was in an unknown format - ${accepted}`;
 }
 
 interface DeleteOptions {

@@ -1,6 +1,7 @@
 // The one door for a spec: whoever writes one (API, GitOps, a reconciler that creates children) comes through here.
 // Defaults, validation and the rules between objects are applied inside the writing transaction.
 import type { AnyResource, KindDef } from "../../crds/resource.ts";
+import type { JsonObject } from "../kernel/json.ts";
 import { INVALID_CAUSES_MAX } from "../limits.ts";
 import type { Key, Precondition, WriteOptions } from "../store/store.ts";
 
@@ -16,10 +17,26 @@ export interface SpecDefaults {
 /** How unknown and duplicate fields are treated, as Kubernetes' `fieldValidation`. */
 export type FieldValidation = "Strict" | "Warn" | "Ignore";
 
+/** Who writes, for metadata.managedFields. */
+export interface FieldWriter {
+  /** Such as `kubectl-edit`: what people know the writer by. */
+  readonly manager: string;
+  /** RFC 3339. */
+  readonly time: string;
+}
+
 export interface AdmissionOptions extends WriteOptions {
   readonly fieldValidation?: FieldValidation;
   /** Receives what was let through with a warning. */
   readonly warn?: (message: string) => void;
+  /** Absent for controllers: who manages which field then stays as it is. */
+  readonly writer?: FieldWriter;
+}
+
+export interface ApplyOptions extends AdmissionOptions, Precondition {
+  readonly writer: FieldWriter;
+  /** Takes away from others what they manage otherwise. */
+  readonly force: boolean;
 }
 
 /** What becomes of an object's dependents: deleted after it, deleted before it, or left without it. */
@@ -57,6 +74,18 @@ export interface Admission {
     change: (current: R) => unknown,
     options?: AdmissionOptions & Precondition,
   ): Promise<R>;
+  /**
+   * Server-side apply: what is wanted, laid over what is there; the object is created when there is none. Throws
+   * ApplyConflictError.
+   */
+  apply<R extends AnyResource>(
+    kind: KindDef<R>,
+    key: Key,
+    wanted: JsonObject,
+    options: ApplyOptions,
+  ): Promise<{ readonly object: R; readonly created: boolean }>;
+  /** The same for the status subresource, of an object that is there. */
+  applyStatus<R extends AnyResource>(kind: KindDef<R>, key: Key, wanted: JsonObject, options: ApplyOptions): Promise<R>;
   delete<R extends AnyResource>(kind: KindDef<R>, key: Key, options?: DeletionOptions): Promise<R>;
 }
 

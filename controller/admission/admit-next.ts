@@ -3,6 +3,7 @@ import type { AnyResource, KindDef } from "../../crds/resource.ts";
 import { isJsonObject, jsonEqual } from "../kernel/json.ts";
 import { type AdmissionOptions, type Cause, InvalidError, type SpecDefaults } from "./admission.ts";
 import { invalidValue } from "./causes.ts";
+import type { FieldOwners } from "./field-owners.ts";
 import { immutableCauses } from "./immutable.ts";
 import type { KindRules } from "./kind-rules.ts";
 import type { KindSchema, Parsed } from "./kind-schema.ts";
@@ -12,6 +13,7 @@ import { metadataCauses } from "./metadata-rules.ts";
 export interface Door {
   readonly kind: KindDef;
   readonly schema: KindSchema;
+  readonly owners: FieldOwners;
   readonly rules: KindRules;
   readonly defaults: SpecDefaults;
 }

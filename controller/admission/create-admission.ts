@@ -8,13 +8,14 @@ import {
   ORPHAN_FINALIZER,
 } from "../../crds/resource.ts";
 import { assert } from "../kernel/errors.ts";
-import type { JsonObject } from "../kernel/json.ts";
+import { isJsonObject, type JsonObject } from "../kernel/json.ts";
 import { nameSuffix, type Random } from "../kernel/random.ts";
-import { AlreadyExistsError, BadRequestError } from "../store/errors.ts";
+import { AlreadyExistsError, BadRequestError, NotFoundError, StaleWriteError } from "../store/errors.ts";
 import type { Draft, Key, Store, View } from "../store/store.ts";
 import type {
   Admission,
   AdmissionOptions,
+  ApplyOptions,
   Cause,
   DeletionOptions,
   Former,
@@ -22,7 +23,8 @@ import type {
   SpecDefaults,
 } from "./admission.ts";
 import { admitNext, type Door, refuse, written } from "./admit-next.ts";
-import { kindSchema, type Parsed } from "./kind-schema.ts";
+import { fieldOwners, type ManagedFields, withManagedFields } from "./field-owners.ts";
+import { kindSchema, type Parsed, requireType } from "./kind-schema.ts";
 import { metadataCauses, SUFFIX_LENGTH } from "./metadata-rules.ts";
 import { refuseToLoseDefault, requireNamespace } from "./namespace-rules.ts";
 import { rulesOf } from "./rules.ts";
@@ -43,9 +45,15 @@ const HOLDS: Readonly<Record<Propagation, string | undefined>> = {
 /** A generated name that is taken is drawn again, as in Kubernetes; 27^5 names make a second clash unlikely. */
 const GENERATED_NAME_TRIES = 8;
 
+/** Somebody else may create or delete the object between the look for it and its creation; not for ever, though. */
+const APPLY_TRIES = 5;
+
 export function createAdmission({ store, kinds, defaults, random }: AdmissionParts): Admission {
   const doors = new Map<KindDef, Door>(
-    kinds.map((kind) => [kind, { kind, schema: kindSchema(kind), rules: rulesOf(kind), defaults }]),
+    kinds.map((kind) => [
+      kind,
+      { kind, schema: kindSchema(kind), owners: fieldOwners(kind), rules: rulesOf(kind), defaults },
+    ]),
   );
   const doorOf = (kind: KindDef) => {
     const door = doors.get(kind);
@@ -53,37 +61,113 @@ export function createAdmission({ store, kinds, defaults, random }: AdmissionPar
     return door;
   };
 
+  async function create<R extends AnyResource>(
+    kind: KindDef<R>,
+    object: unknown,
+    options: AdmissionOptions & { readonly former?: Former | undefined },
+    managedFields: (draft: object) => ManagedFields,
+  ): Promise<R> {
+    const { former } = options;
+    const door = doorOf(kind);
+    const admitted = admitNew(door, object, options);
+    for (let attempt = 1; ; attempt++) {
+      const unmanaged = again(door, named(kind, admitted, random), former, options);
+      const draft = withManagedFields(unmanaged, managedFields(unmanaged));
+      try {
+        return await store.create(kind, (view) => related(door, draft, view), { ...options, uid: former?.uid });
+      } catch (error) {
+        const clash = error instanceof AlreadyExistsError && !admitted.metadata.name;
+        if (!clash || attempt === GENERATED_NAME_TRIES) throw error;
+      }
+    }
+  }
+
+  function applyToStored<R extends AnyResource>(
+    kind: KindDef<R>,
+    key: Key,
+    wanted: JsonObject,
+    options: ApplyOptions,
+  ): Promise<R> {
+    const door = doorOf(kind);
+    return store.update(
+      kind,
+      key,
+      (current) => {
+        const { object, managedFields } = door.owners.applied(current, wanted, options.writer, options.force);
+        return withManagedFields(admitNext(door, current, object, options), managedFields);
+      },
+      options,
+    );
+  }
+
+  async function createApplied<R extends AnyResource>(
+    kind: KindDef<R>,
+    key: Key,
+    wanted: JsonObject,
+    options: ApplyOptions,
+  ): Promise<R> {
+    if (options.uid !== undefined || options.resourceVersion !== undefined) {
+      throw new StaleWriteError(kind, key, "Precondition failed: there is no object with this uid or resourceVersion");
+    }
+    const { object, managedFields } = doorOf(kind).owners.applied(undefined, wanted, options.writer, options.force);
+    return create(kind, object, options, () => managedFields);
+  }
+
   return {
-    async create<R extends AnyResource>(
-      kind: KindDef<R>,
-      object: unknown,
-      { former, ...options }: AdmissionOptions & { readonly former?: Former } = {},
-    ): Promise<R> {
+    create(kind, object, options = {}) {
+      const { writer } = options;
+      const { owners } = doorOf(kind);
+      return create(kind, object, options, (draft) => (writer ? owners.created(draft, writer) : undefined));
+    },
+
+    async update(kind, key, change, options = {}) {
+      const { writer } = options;
       const door = doorOf(kind);
-      const admitted = admitNew(door, object, options);
+      const admit = (current: AnyResource, input: unknown) => {
+        const next = admitNext(door, current, input, options);
+        return writer ? withManagedFields(next, door.owners.updated(current, next, givenTo(input), writer)) : next;
+      };
+      return store.update(kind, key, (current) => admit(current, change(current)), options);
+    },
+
+    async updateStatus(kind, key, change, { writer, ...options } = {}) {
+      const { schema, owners } = doorOf(kind);
+      return store.updateStatus(
+        kind,
+        key,
+        (current) => schema.parseStatus(change(current), current.metadata.name, options),
+        {
+          ...options,
+          ...(writer ? { managedFields: (current, status) => owners.statusUpdated(current, status, writer) } : {}),
+        },
+      );
+    },
+
+    async apply<R extends AnyResource>(kind: KindDef<R>, key: Key, wanted: JsonObject, options: ApplyOptions) {
+      requireType(kind, wanted);
       for (let attempt = 1; ; attempt++) {
-        const draft = again(door, named(kind, admitted, random), former, options);
         try {
-          return await store.create(kind, (view) => related(door, draft, view), { ...options, uid: former?.uid });
+          return { object: await applyToStored(kind, key, wanted, options), created: false };
         } catch (error) {
-          const clash = error instanceof AlreadyExistsError && !admitted.metadata.name;
-          if (!clash || attempt === GENERATED_NAME_TRIES) throw error;
+          if (!(error instanceof NotFoundError)) throw error;
+        }
+        try {
+          return { object: await createApplied(kind, key, wanted, options), created: true };
+        } catch (error) {
+          if (!(error instanceof AlreadyExistsError) || attempt === APPLY_TRIES) throw error;
         }
       }
     },
 
-    async update(kind, key, change, options = {}) {
-      const door = doorOf(kind);
-      return store.update(kind, key, (current) => admitNext(door, current, change(current), options), options);
-    },
-
-    async updateStatus(kind, key, change, options = {}) {
-      const door = doorOf(kind);
+    async applyStatus(kind, key, wanted, options) {
+      requireType(kind, wanted);
+      const { schema, owners } = doorOf(kind);
+      const applied = (current: AnyResource) => owners.statusApplied(current, wanted, options.writer, options.force);
       return store.updateStatus(
         kind,
         key,
-        (current) => door.schema.parseStatus(change(current), current.metadata.name, options),
-        options,
+        (current) => schema.parseStatus(applied(current).object.status, current.metadata.name, options),
+        { ...options, managedFields: (current) => applied(current).managedFields },
       );
     },
 
@@ -111,6 +195,11 @@ function admitNew({ kind, schema, rules, defaults }: Door, input: unknown, optio
     ...(rules.check?.(object, undefined) ?? []),
   ]);
   return object;
+}
+
+/** What the writer wants metadata.managedFields to be. */
+function givenTo(input: unknown): unknown {
+  return isJsonObject(input) && isJsonObject(input.metadata) ? input.metadata.managedFields : undefined;
 }
 
 /** Only what a client may say of metadata; the store assigns the rest. */

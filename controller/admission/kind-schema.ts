@@ -103,7 +103,7 @@ function remove(root: unknown, path: Path, key: string): void {
   Reflect.deleteProperty(parent, key);
 }
 
-function requireType(kind: KindDef, input: { readonly apiVersion?: unknown; readonly kind?: unknown }): void {
+export function requireType(kind: KindDef, input: { readonly apiVersion?: unknown; readonly kind?: unknown }): void {
   const apiVersion = apiVersionOf(kind);
   if (input.apiVersion === apiVersion && input.kind === kind.kind) return;
   const given = `${JSON.stringify(input.kind ?? "")} in version ${JSON.stringify(input.apiVersion ?? "")}`;

@@ -12,7 +12,17 @@ import { listPages } from "./list-page.ts";
 import type { ObjectKey, ObjectRows } from "./object-rows.ts";
 import type { Seal } from "./seal.ts";
 import { parseSelector } from "./selectors.ts";
-import type { CreateOptions, Key, ListPage, Precondition, Store, View, WatchEvent, WriteOptions } from "./store.ts";
+import type {
+  CreateOptions,
+  Key,
+  ListPage,
+  Precondition,
+  StatusOptions,
+  Store,
+  View,
+  WatchEvent,
+  WriteOptions,
+} from "./store.ts";
 import {
   checkPreconditions,
   created,
@@ -185,8 +195,12 @@ export function objectStore(parts: ObjectStoreParts): Store {
       kind: KindDef<R>,
       key: Key,
       change: (current: R) => unknown,
-      options: Precondition & WriteOptions = {},
-    ) => write(kind, key, options, (current) => statusUpdated(current, change(asKind<R>(current)))),
+      options: StatusOptions<R> = {},
+    ) =>
+      write(kind, key, options, (current) => {
+        const status = change(asKind<R>(current));
+        return statusUpdated(current, status, options.managedFields?.(asKind<R>(current), status));
+      }),
     delete: (kind, key, options = {}) =>
       write(kind, key, options, (current) => deleted(current, timestamp(clock.now()), options.hold)),
     revision: async () => parts.history.head(),

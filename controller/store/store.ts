@@ -2,7 +2,7 @@
 // Revisions are allocated inside the writing transaction, so that commit order is revision order, without gaps.
 // The functions given to `create` and `update` run inside the writing transaction. They must be pure: a store may run
 // them more than once. Objects that are read, by whichever way, are shared by all readers and frozen.
-import type { AnyResource, KindDef } from "../../crds/resource.ts";
+import type { AnyResource, KindDef, ObjectMeta } from "../../crds/resource.ts";
 import type { JsonObject } from "../kernel/json.ts";
 
 export interface Key {
@@ -65,6 +65,7 @@ export interface Draft {
     readonly annotations?: Readonly<Record<string, string>> | undefined;
     readonly finalizers?: readonly string[] | undefined;
     readonly ownerReferences?: AnyResource["metadata"]["ownerReferences"];
+    readonly managedFields?: readonly JsonObject[] | undefined;
   };
 }
 
@@ -98,6 +99,11 @@ export interface DeleteOptions extends Precondition, WriteOptions {
 export interface CreateOptions extends WriteOptions {
   /** Of an object that was lost and is written again; a new one when absent. */
   readonly uid?: string | undefined;
+}
+
+export interface StatusOptions<R extends AnyResource> extends Precondition, WriteOptions {
+  /** What metadata.managedFields is with the new status; it stays as it is when this is absent. Pure, as `change`. */
+  readonly managedFields?: ((current: R, status: unknown) => ObjectMeta["managedFields"]) | undefined;
 }
 
 export interface Store {
@@ -134,12 +140,12 @@ export interface Store {
     change: (current: R, view: View) => AnyResource,
     options?: Precondition & WriteOptions,
   ): Promise<R>;
-  /** Replaces status only. NotFoundError, ConflictError. */
+  /** Replaces status, and who manages it. NotFoundError, ConflictError. */
   updateStatus<R extends AnyResource>(
     kind: KindDef<R>,
     key: Key,
     change: (current: R) => unknown,
-    options?: Precondition & WriteOptions,
+    options?: StatusOptions<R>,
   ): Promise<R>;
   /**
    * Removes the object, or marks it with a deletionTimestamp while it has finalizers. Answers its last state.

@@ -53,10 +53,16 @@ export function updated(kind: KindDef, current: Stored, next: Stored): Transitio
   return jsonEqual(object, current) ? UNCHANGED : { type: "changed", object };
 }
 
-export function statusUpdated(current: Stored, status: unknown): Transition {
-  if (jsonEqual(status, current.status)) return UNCHANGED;
+export function statusUpdated(
+  current: Stored,
+  status: unknown,
+  managedFields = current.metadata.managedFields,
+): Transition {
+  const kept = managedFields?.length ? managedFields : undefined;
+  if (jsonEqual(status, current.status) && jsonEqual(kept, current.metadata.managedFields)) return UNCHANGED;
   const { status: _replaced, ...rest } = current;
-  return { type: "changed", object: status === undefined ? rest : { ...rest, status } };
+  const metadata = { ...rest.metadata, managedFields: kept };
+  return { type: "changed", object: { ...rest, metadata, ...(status === undefined ? {} : { status }) } };
 }
 
 /** `at` is the time of the deletion, RFC 3339; `hold` a finalizer that comes with it. */

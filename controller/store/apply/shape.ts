@@ -17,6 +17,14 @@ export type Shape =
 /** A list that does not fit its type: an item lacks its key, or two items have the same one. */
 export class ListError extends Error {
   override readonly name = "ListError";
+  /** Of the list, such as `.spec.steps`. */
+  readonly path: string;
+  readonly detail: string;
+  constructor(path: string, detail: string) {
+    super(`${path}: ${detail}`);
+    this.path = path;
+    this.detail = detail;
+  }
 }
 
 const WHOLE: Shape = { kind: "whole" };
@@ -74,8 +82,7 @@ function itemsOf(value: readonly Json[], schema: StructuralSchema, path: string)
   for (const [index, item] of value.entries()) {
     const keys = names.map((name) => [name, keyValue(item, name, items)] as const);
     const missing = keys.find(([, key]) => key === undefined);
-    if (missing)
-      throw new ListError(`${path}: element ${index}: an item of this list must have ${missing[0]}, its key`);
+    if (missing) throw new ListError(path, `element ${index}: an item of this list must have ${missing[0]}, its key`);
     add(parts, keyStep(Object.fromEntries(keys)), { value: item, schema: items }, path);
   }
   return parts;
@@ -87,6 +94,6 @@ function keyValue(item: Json, name: string, { properties }: StructuralSchema): J
 }
 
 function add(parts: Map<string, Part>, step: string, part: Part, path: string): void {
-  if (parts.has(step)) throw new ListError(`${path}: duplicate entries for key ${stepText(step)}`);
+  if (parts.has(step)) throw new ListError(path, `duplicate entries for key ${stepText(step)}`);
   parts.set(step, part);
 }

@@ -127,12 +127,6 @@ describe("what is refused", () => {
       status: { reason: "UnsupportedMediaType" },
     },
     {
-      reason: "a server-side apply",
-      request: ["PATCH", `${INSTANCES}/box`, {}, { "content-type": "application/apply-patch+yaml" }],
-      code: 415,
-      status: { reason: "UnsupportedMediaType" },
-    },
-    {
       reason: "plain JSON as a patch",
       request: ["PATCH", `${INSTANCES}/box`, {}, { "content-type": "application/json" }],
       code: 415,
