@@ -168,6 +168,9 @@ export async function instanceWorld(options: InstanceWorldOptions = {}) {
       skewMs += ms;
     },
     get,
+    get store(): Store {
+      return database.store;
+    },
     apply: (name: string, spec: Record<string, unknown> = {}) =>
       admission.create(instanceKind, {
         apiVersion: API_VERSION,

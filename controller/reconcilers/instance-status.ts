@@ -166,8 +166,10 @@ function readiness(instance: Instance, { machine, mode, plan, reachability }: Fi
           ? `idle: ${plan.do === "stop" ? "stopping" : "suspending"} the machine`
           : `the machine is ${machine.state}`,
       );
-    case "hold":
     case "label":
+      if (plan.differs.length === 0) break;
+      return no("Updating", stillDiffers(plan.differs));
+    case "hold":
     case "settle":
       break;
   }
@@ -236,13 +238,22 @@ function synced(plan: Plan): Verdict {
     }
     case "update":
       return { status: "False", reason: "Updating", message: `updating ${plan.fields.join(", ")}` };
+    case "label":
+      if (plan.differs.length === 0) return AS_SPECIFIED;
+      return { status: "False", reason: "UpdatePending", message: stillDiffers(plan.differs) };
     case "replace":
       return { status: "False", reason: "Replacing", message: plan.why };
     case "leave":
       return { status: "Unknown", reason: "HostUnreachable", message: "what the host does not answer is not judged" };
     default:
-      return { status: "True", reason: "AsSpecified", message: "the machine is what spec says" };
+      return AS_SPECIFIED;
   }
+}
+
+const AS_SPECIFIED: Verdict = { status: "True", reason: "AsSpecified", message: "the machine is what spec says" };
+
+function stillDiffers(fields: readonly string[]): string {
+  return `${fields.join(", ")} differ from the specification`;
 }
 
 function seenMachine(machine: Machine, before: InstanceStatus["machine"]): NonNullable<InstanceStatus["machine"]> {

@@ -1,6 +1,7 @@
 // The instance controller against the emulated cloud, on virtual time: first what goes wrong, then what goes right.
 import { afterEach, describe, expect, test } from "vitest";
 import { CREATED_DEADLINE_MS } from "../../../controller/limits.ts";
+import { instanceKind } from "../../../crds/instance.ts";
 import { instanceWorld, type TestWorld } from "../../instance-world.ts";
 
 let world: TestWorld;
@@ -279,6 +280,36 @@ describe("what Fly says is not always so", () => {
 });
 
 describe("changing a machine", () => {
+  test("an edit of env and of what only our metadata holds: never called as specified before env is there", async () => {
+    world = await instanceWorld();
+    await world.apply("box");
+    await world.until("box", "Ready", MINUTE);
+    const told: string[] = [];
+    const watching = new AbortController();
+    const follow = async () => {
+      for await (const { object } of world.store.watch(
+        instanceKind,
+        { since: await world.store.revision() },
+        watching.signal,
+      )) {
+        const [machine] = world.live();
+        const conditions = object.status?.conditions ?? [];
+        const claimed = conditions.filter(
+          ({ type, status, observedGeneration }) =>
+            (type === "Ready" || type === "Synced") && status === "True" && observedGeneration === 2,
+        );
+        if (machine?.config.env?.A !== "1") told.push(...claimed.map(({ type }) => type));
+      }
+    };
+    const followed = follow();
+    await world.edit("box", { env: { A: "1" }, ttl: "9h" });
+    await world.clock.advance(MINUTE);
+    watching.abort();
+    await followed;
+    expect(told).toEqual([]);
+    expect(world.live()[0]?.config.env?.A).toBe("1");
+  });
+
   test("a change that restarts is announced in status before it is made", async () => {
     world = await instanceWorld();
     await world.apply("box");
