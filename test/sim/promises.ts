@@ -93,9 +93,19 @@ export function createPromises({ nowMs, wallMs, violated, objects }: PromiseOpti
     else if (owners.has(id)) released.add(id);
   }
 
+  /** Who let the machine go has said otherwise since, and was told yes: the instance was still there to say it of. */
+  function takenBack(machineId: string): boolean {
+    return [...objects.values()].some((object) => {
+      if (object.kind !== "Instance") return false;
+      const { spec, status } = object as Instance; // by its kind
+      return status?.machine?.id === machineId && spec.deletionPolicy === "Delete";
+    });
+  }
+
   function answered(action: string, status: number): void {
     const [, id] = CHANGES.exec(action) ?? [];
-    if (status < 300 && id !== undefined && released.has(id)) violated(`orphan: ${action}, which had been let go`);
+    if (status >= 300 || id === undefined || !released.has(id) || takenBack(id)) return;
+    violated(`orphan: ${action}, which had been let go`);
     const [, rested = ""] = /^POST (?:stop|suspend) (\w+)/.exec(action) ?? [];
     if (status < 300 && rested !== "") atRest(rested);
   }
