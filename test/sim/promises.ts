@@ -104,8 +104,8 @@ export function createPromises({ nowMs, wallMs, violated, objects }: PromiseOpti
 
   function answered(action: string, status: number): void {
     const [, id] = CHANGES.exec(action) ?? [];
-    if (status >= 300 || id === undefined || !released.has(id) || takenBack(id)) return;
-    violated(`orphan: ${action}, which had been let go`);
+    if (status < 300 && id !== undefined && released.has(id) && !takenBack(id))
+      violated(`orphan: ${action}, which had been let go`);
     const [, rested = ""] = /^POST (?:stop|suspend) (\w+)/.exec(action) ?? [];
     if (status < 300 && rested !== "") atRest(rested);
   }
