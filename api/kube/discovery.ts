@@ -4,16 +4,10 @@ import { apiVersionOf, type KindDef } from "../../crds/resource.ts";
 import type { Api, ApiContext } from "../api.ts";
 import { mount } from "./resources.ts";
 
+type Names = "group" | "version" | "kind" | "plural" | "singular" | "shortNames" | "categories" | "scope";
+
 /** A resource as clients find it: a kind that is stored, or a question that is answered. */
-export interface ApiResource {
-  readonly group: string;
-  readonly version: string;
-  readonly kind: string;
-  readonly plural: string;
-  readonly singular: string;
-  readonly shortNames: readonly string[];
-  readonly categories: readonly string[];
-  readonly scope: "Namespaced" | "Cluster";
+export interface ApiResource extends Pick<KindDef, Names> {
   readonly verbs: readonly string[];
   readonly subresources: readonly { readonly name: string; readonly verbs: readonly string[] }[];
 }
