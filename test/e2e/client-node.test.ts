@@ -102,6 +102,29 @@ describe("client-node", () => {
     await expect(objects.getNamespacedCustomObject({ ...HOME, name: "crud" })).rejects.toMatchObject({ code: 404 });
   });
 
+  test("server-side apply: creates, refuses what another manager has, and forces", async () => {
+    const any = KubernetesObjectApi.makeApiClient(config);
+    const apply = (manager: string, ttl: string, force = false): Promise<Instance> =>
+      any.patch(
+        { ...instance("applied"), spec: { ttl } } as Instance,
+        undefined,
+        undefined,
+        manager,
+        force,
+        PatchStrategy.ServerSideApply,
+      );
+    expect((await apply("alice", "1h")).metadata?.managedFields).toMatchObject([
+      { manager: "alice", operation: "Apply", fieldsV1: { "f:spec": { "f:ttl": {} } } },
+    ]);
+    await expect(apply("bob", "2h")).rejects.toMatchObject({
+      code: 409,
+      body: expect.stringContaining("FieldManagerConflict"),
+    });
+    const forced = await apply("bob", "2h", true);
+    expect(forced.spec?.ttl).toBe("2h");
+    expect(forced.metadata?.managedFields?.map(({ manager }) => manager)).toEqual(["bob"]);
+  });
+
   test("pages show one moment, whatever is written between them", async () => {
     for (const index of [0, 1, 2, 3, 4]) await create(`page-${index}`);
     const first = await objects.listNamespacedCustomObject({ ...HOME, limit: 2 });

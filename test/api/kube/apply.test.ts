@@ -311,6 +311,11 @@ describe("other writes", () => {
     ]);
   });
 
+  test("the simple endpoints keep it too", async () => {
+    await api.send("POST", "/api/instances", { name: "box" }, { "user-agent": "curl/8.5" });
+    expect(owners(await api.send("GET", BOX)).map(([manager]) => manager)).toEqual(["curl"]);
+  });
+
   test("a patch takes the fields that it changes, and no others", async () => {
     await apply("alice", { region: "iad", size: "shared-cpu-1x" });
     const patched = await api.send("PATCH", `${BOX}?fieldManager=carol`, { spec: { size: "shared-cpu-2x" } }, MERGE);
