@@ -22,15 +22,16 @@ export function parseOutput(text: string | undefined): Output {
   throw new UsageError(`-o ${text} is not known; use ${OUTPUT_HELP}`);
 }
 
-/** One object by name stays one; anything else is a List, as kubectl has it. */
+/** One object by name stays one; anything else is a List, as kubectl has it. Who manages which field is left out unless asked for. */
 export async function formatObjects(
   output: ObjectOutput,
   objects: readonly ApiObject[],
   one: boolean,
+  managedFields = false,
 ): Promise<string> {
   if (output.form === "name")
     return objects.map((object) => `${object.kind.toLowerCase()}/${object.metadata.name}\n`).join("");
-  const shown = objects.map(withoutBookkeeping);
+  const shown = managedFields ? objects : objects.map(withoutBookkeeping);
   return formatObject(output, one ? shown[0] : { apiVersion: "v1", kind: "List", metadata: {}, items: shown });
 }
 

@@ -22,6 +22,7 @@ interface Flags extends SelectorFlags {
   readonly output?: string;
   readonly watch?: boolean;
   readonly showLabels?: boolean;
+  readonly showManagedFields?: boolean;
   readonly headers: boolean;
   readonly ignoreNotFound?: boolean;
 }
@@ -38,6 +39,7 @@ export function declareGet(program: Command, open: Open): void {
     .addOption(allNamespacesOption())
     .option("-w, --watch", "go on and show every change")
     .option("--show-labels", "add a column with the labels")
+    .option("--show-managed-fields", "in YAML and JSON, tell who manages which field")
     .option("--no-headers", "leave out the line with the names of the columns")
     .option("--ignore-not-found", "an object that does not exist is no error")
     .addHelpText(
@@ -118,7 +120,8 @@ async function printObjects(
     objects.push(...list.items);
   }
   const one = selections.length === 1 && selections[0]?.names.length === 1;
-  if (!one || objects.length > 0) session.terminal.write(await formatObjects(output, objects, one));
+  if (!one || objects.length > 0)
+    session.terminal.write(await formatObjects(output, objects, one, flags.showManagedFields));
   return missing > 0 ? EXIT_FAILED : 0;
 }
 
@@ -140,7 +143,7 @@ async function watch(session: Session, selections: readonly Selection[], flags: 
   for await (const seen of watchObjects(session, path, selectors, signal)) {
     for (const object of seen.type === "LIST" ? seen.list.items : [seen.object]) {
       if (output.form === "yaml") session.terminal.write("---\n");
-      session.terminal.write(await formatObjects(output, [object], true));
+      session.terminal.write(await formatObjects(output, [object], true, flags.showManagedFields));
     }
   }
   return 0;
