@@ -1,5 +1,6 @@
 // Running one command on an instance. The command is an object of its own that a controller runs: the request only waits for
 // it, so a lost connection or a restart loses neither the command nor its output.
+
 import { z } from "zod";
 import { EXEC_ANSWER_SLACK_MS } from "../../controller/limits.ts";
 import type { LogStore } from "../../controller/store/store.ts";
@@ -8,6 +9,7 @@ import { instanceKind } from "../../crds/instance.ts";
 import { API_VERSION } from "../../crds/resource.ts";
 import { type Api, type ApiContext, type ApiOptions, endOf } from "../api.ts";
 import { awaitObject } from "../await-object.ts";
+import { fieldWriter } from "../field-writer.ts";
 import { HttpError } from "../http-error.ts";
 import { mount } from "../kube/resources.ts";
 import { withFieldNames } from "./field-names.ts";
@@ -40,16 +42,20 @@ export function mountExecs(api: Api, options: ApiOptions): void {
         ["spec.", ""],
       ],
       () =>
-        admission.create(executionKind, {
-          apiVersion: API_VERSION,
-          kind: executionKind.kind,
-          metadata: {
-            namespace,
-            generateName: `${name.slice(0, NAME_BASE_MAX)}-`,
-            labels: { [INSTANCE_UID_LABEL]: uid },
+        admission.create(
+          executionKind,
+          {
+            apiVersion: API_VERSION,
+            kind: executionKind.kind,
+            metadata: {
+              namespace,
+              generateName: `${name.slice(0, NAME_BASE_MAX)}-`,
+              labels: { [INSTANCE_UID_LABEL]: uid },
+            },
+            spec: { instance: name, command, timeoutMs },
           },
-          spec: { instance: name, command, timeoutMs },
-        }),
+          { writer: fieldWriter(c, options.clock) },
+        ),
     );
     const waitMs = timeoutMs + EXEC_ANSWER_SLACK_MS;
     const last = await awaitObject(options, executionKind, created, isFinished, waitMs, endOf(c));

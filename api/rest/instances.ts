@@ -1,11 +1,13 @@
 // The simple REST face of instances: a flat body in, a flat object out. Everything goes through the same admission and store
 // as a manifest, so kubectl sees the same instance.
+
 import { z } from "zod";
 import { REST_WAIT_MAX_MS } from "../../controller/limits.ts";
 import { type Instance, instanceKind } from "../../crds/instance.ts";
 import { API_VERSION } from "../../crds/resource.ts";
 import { type Api, type ApiContext, type ApiOptions, endOf } from "../api.ts";
 import { awaitObject } from "../await-object.ts";
+import { fieldWriter } from "../field-writer.ts";
 import { flag, wholeNumber } from "../kube/query.ts";
 import { mount } from "../kube/resources.ts";
 import { withFieldNames } from "./field-names.ts";
@@ -34,12 +36,16 @@ export function mountInstances(api: Api, options: ApiOptions): void {
     const { name, ...fields } = await restBody(c, newInstance);
     const namespace = namespaceOf(c);
     const created = await withFieldNames(FIELDS, () =>
-      admission.create(instanceKind, {
-        apiVersion: API_VERSION,
-        kind: instanceKind.kind,
-        metadata: { namespace, ...(name ? { name } : { generateName: "instance-" }) },
-        spec: Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null)),
-      }),
+      admission.create(
+        instanceKind,
+        {
+          apiVersion: API_VERSION,
+          kind: instanceKind.kind,
+          metadata: { namespace, ...(name ? { name } : { generateName: "instance-" }) },
+          spec: Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null)),
+        },
+        { writer: fieldWriter(c, options.clock) },
+      ),
     );
     const shown = flag(c, "wait") ? await untilSettled(c, created) : created;
     return c.json(instanceView(shown), 201);

@@ -3,6 +3,7 @@
 import { ConflictError } from "../../controller/kernel/errors.ts";
 import { type WorkflowRun, workflowRunKind } from "../../crds/workflow-run.ts";
 import type { Api, ApiContext, ApiOptions } from "../api.ts";
+import { fieldWriter } from "../field-writer.ts";
 import { notFound } from "../kube/resource-writes.ts";
 import { mount } from "../kube/resources.ts";
 import type { LineStreamParts } from "../line-stream.ts";
@@ -20,7 +21,8 @@ export function mountRuns(api: Api, options: ApiOptions, parts: LineStreamParts)
     post: async (c) => {
       const { metadata } = await runOf(c);
       const key = { namespace: metadata.namespace, name: metadata.name };
-      const cancelled = await admission.update(workflowRunKind, key, cancel, { uid: metadata.uid });
+      const writer = fieldWriter(c, options.clock);
+      const cancelled = await admission.update(workflowRunKind, key, cancel, { uid: metadata.uid, writer });
       return c.json({ executionId: metadata.uid, status: runState(cancelled) }, 202);
     },
   });

@@ -1,4 +1,5 @@
 // The simple REST face of workflow definitions, and the way to run one.
+
 import { z } from "zod";
 import { isJsonObject, type JsonObject } from "../../controller/kernel/json.ts";
 import { API_VERSION, NAME_MAX } from "../../crds/resource.ts";
@@ -6,6 +7,7 @@ import { type Workflow, workflowKind } from "../../crds/workflow.ts";
 import { type WorkflowRun, workflowRunKind } from "../../crds/workflow-run.ts";
 import type { Api, ApiOptions } from "../api.ts";
 import { parsedBody } from "../body.ts";
+import { fieldWriter } from "../field-writer.ts";
 import { HttpError } from "../http-error.ts";
 import { mount } from "../kube/resources.ts";
 import { withFieldNames } from "./field-names.ts";
@@ -22,7 +24,7 @@ const execution = z.strictObject({
   context: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
 });
 
-export function mountWorkflows(api: Api, { store, admission }: ApiOptions): void {
+export function mountWorkflows(api: Api, { store, admission, clock }: ApiOptions): void {
   mount(api, "/api/workflows", {
     get: async (c) => {
       const page = await store.list(workflowKind, { namespace: namespaceOf(c) });
@@ -39,7 +41,9 @@ export function mountWorkflows(api: Api, { store, admission }: ApiOptions): void
             ["metadata.", ""],
             ["spec.", ""],
           ];
-      return c.json(workflowView(await withFieldNames(names, () => admission.create(workflowKind, object))), 201);
+      const writer = fieldWriter(c, clock);
+      const created = await withFieldNames(names, () => admission.create(workflowKind, object, { writer }));
+      return c.json(workflowView(created), 201);
     },
   });
 
@@ -52,7 +56,7 @@ export function mountWorkflows(api: Api, { store, admission }: ApiOptions): void
       const { context } = await restBody(c, execution);
       const workflow = await find(c, store, workflowKind, c.req.param("id") ?? "");
       const run = await withFieldNames([["spec.parameters", "context"]], () =>
-        admission.create(workflowRunKind, runOf(workflow, context)),
+        admission.create(workflowRunKind, runOf(workflow, context), { writer: fieldWriter(c, clock) }),
       );
       return c.json({ executionId: run.metadata.uid, name: run.metadata.name, status: runState(run) }, 202);
     },
