@@ -4,10 +4,13 @@ import type { MachineRecord } from "../../controller/emulator/machine-record.ts"
 import type { Event } from "../../crds/event.ts";
 import type { Instance } from "../../crds/instance.ts";
 import { type AnyResource, findCondition } from "../../crds/resource.ts";
+import { usersOf } from "./in-use.ts";
 
 export interface Claims {
   committed(object: AnyResource): void;
   machineChanged(record: MachineRecord): void;
+  /** Our wall clock is another one now: times of before and after cannot be compared. */
+  jumped(): void;
   /** A connection to a machine has come about. */
   reached(machineId: string): void;
 }
@@ -15,10 +18,20 @@ export interface Claims {
 /** How old a read may be that status is written from: a list that is shown again, how far it is behind, and a slow reply. */
 const STALE_READ_MS = 60_000;
 
+/** By how much two times in status may be apart that were the same: one of them is in whole seconds. */
+const TIMES_MS = 2_000;
+
 /** What Fly says of the one thing that users here ask for and cannot have: an image that is not there. */
 const WRONG = /manifest|answered 404|region "\w+" not found/i;
 
-export function createClaims({ nowMs, violated }: { nowMs(): number; violated(what: string): void }): Claims {
+export interface ClaimOptions {
+  nowMs(): number;
+  violated(what: string): void;
+  readonly objects: ReadonlyMap<string, AnyResource>;
+}
+
+export function createClaims({ nowMs, violated, objects }: ClaimOptions): Claims {
+  let jumpedMs = Number.NEGATIVE_INFINITY;
   const reached = new Set<string>();
   const given = new Map<string, { readonly env: string; readonly sinceMs: number }>();
 
@@ -36,10 +49,26 @@ export function createClaims({ nowMs, violated }: { nowMs(): number; violated(wh
     if (claimed) violated(`S9 instance ${name} says that its machine is as generation ${generation} has it`);
   }
 
+  function idleSays(instance: Instance): void {
+    const before = objects.get(instance.metadata.uid) as Instance | undefined; // the same object
+    const actedAt = instance.status?.idle?.actedAt;
+    if (actedAt === undefined || actedAt === before?.status?.idle?.actedAt) return;
+    if (nowMs() - jumpedMs <= STALE_READ_MS) return;
+    const users = usersOf(objects.values(), instance, Date.parse(actedAt) - TIMES_MS);
+    if (users.length > 0)
+      violated(`L4 instance ${instance.metadata.name} is called idle, and ${users.join(", ")} uses it`);
+  }
+
   return {
+    jumped() {
+      jumpedMs = nowMs();
+    },
     reached: (machineId) => void reached.add(machineId),
     committed(object) {
-      if (object.kind === "Instance") instanceSays(object as Instance); // by its kind
+      if (object.kind === "Instance") {
+        instanceSays(object as Instance); // by its kind
+        idleSays(object as Instance);
+      }
       if (object.kind !== "Event") return;
       const { reason, message = "" } = object as Event; // by its kind
       if (reason === "CreateRefused" && !WRONG.test(message))

@@ -192,11 +192,12 @@ export function faultyHttp(options: FaultyHttpOptions): Http {
     if (action.startsWith("GET list")) return listed(request, withoutHidden(response), strikes, ratios, note);
     if (strikes(ratios.replyLost)) {
       note("reply lost");
-      if (action === "POST create" && response.status === 200) hide(response);
+      hide(action, response);
       throw new Error("socket hang up");
     }
     if (strikes(ratios.truncated)) {
       note("reply cut off");
+      hide(action, response);
       return { ...response, body: response.body.slice(0, Math.floor(response.body.length * random.next())) };
     }
     if (strikes(ratios.slow)) {
@@ -206,7 +207,8 @@ export function faultyHttp(options: FaultyHttpOptions): Http {
     return response;
   }
 
-  function hide({ body }: HttpResponse): void {
+  function hide(action: string, { status, body }: HttpResponse): void {
+    if (action !== "POST create" || status !== 200) return;
     const { id }: { readonly id: string } = JSON.parse(body); // a machine
     hiddenUntil.set(id, clock.monotonic() + options.hidesMs());
   }

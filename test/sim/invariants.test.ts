@@ -142,6 +142,24 @@ const CASES: readonly Case[] = [
       committed(claims);
     },
   },
+  {
+    violates: "L4 instance x is called idle, and WorkflowRun r uses it",
+    by: ({ committed }) => {
+      const startedAt = "2026-01-01T00:00:00.000Z";
+      const conditions = [condition("Succeeded", "Unknown")];
+      const uses = { definition: { spec: { instances: { box: { ref: "x" } } } }, startedAt, conditions };
+      committed(row(1, "WorkflowRun", { status: uses }, { name: "r", uid: "another" }));
+      committed(row(2, "Instance", { status: { idle: { actedAt: "2026-01-01T00:01:00Z" } } }));
+    },
+  },
+  {
+    violates: "acknowledged: x was decided on at revision 1 and replaced revision 2",
+    by: ({ committed, acknowledged }) => {
+      [1, 2, 3].forEach((revision) => void committed(row(revision, "Instance")));
+      acknowledged(row(3, "Instance").body, "2");
+      acknowledged(row(3, "Instance").body, "1");
+    },
+  },
   { violates: "ready: instance x is called Ready", by: ({ committed }) => committed(claims) },
   {
     violates: "E1",

@@ -88,7 +88,7 @@ export function createInvariants({ nowMs, wallMs = nowMs, running, violated }: I
   const begun = new Set<string>();
   const succeeded = new Set<string>();
   const pauses = createPauses({ nowMs, violated });
-  const claims = createClaims({ nowMs, violated });
+  const claims = createClaims({ nowMs, violated, objects });
   const endings = createEndings({ nowMs, violated });
   let revision = 0;
   let startedMs = 0;
@@ -240,7 +240,10 @@ export function createInvariants({ nowMs, wallMs = nowMs, running, violated }: I
     tick,
     called: pauses.called,
     reached: claims.reached,
-    jumped: pauses.jumped,
+    jumped() {
+      pauses.jumped();
+      claims.jumped();
+    },
     exited(job, exitCode) {
       const { key } = job;
       promises.exited(job);

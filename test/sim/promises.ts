@@ -40,8 +40,8 @@ export interface Promises {
   sent(machineId: string): void;
   /** Fly's answer to a call of ours. */
   answered(action: string, status: number): void;
-  /** An answer of our API with a status of success. */
-  acknowledged(body: string): void;
+  /** An answer of our API with a status of success, and the revision that the user had read, if it was said. */
+  acknowledged(body: string, basedOn?: string): void;
   /** From now on nothing goes wrong. */
   healed(): void;
   tick(): void;
@@ -54,6 +54,8 @@ const CHANGES = /^(?:POST (?:update|start|stop|suspend|restart|exec)|DELETE dest
 
 export function createPromises({ nowMs, wallMs, violated, objects }: PromiseOptions): Promises {
   const uidAt = new Map<number, string>();
+  /** The revision that a write has replaced, by its own. */
+  const replacedBy = new Map<string, string>();
   const owners = new Map<string, string>();
   const released = new Set<string>();
   const runs = new Set<string>();
@@ -64,6 +66,8 @@ export function createPromises({ nowMs, wallMs, violated, objects }: PromiseOpti
 
   function committed(row: HistoryRow, object: AnyResource): void {
     uidAt.set(row.revision, object.metadata.uid);
+    const former = objects.get(object.metadata.uid)?.metadata.resourceVersion;
+    if (former !== undefined) replacedBy.set(String(row.revision), former);
     if (object.kind === "Instance") acknowledgement(object as Instance); // by its kind
     if (row.type !== "ADDED" || object.kind !== "WorkflowRun") return;
     const workflow = object.metadata.ownerReferences?.find(({ kind }) => kind === "Workflow");
@@ -78,9 +82,14 @@ export function createPromises({ nowMs, wallMs, violated, objects }: PromiseOpti
     if (version !== undefined && version === status?.machine?.instanceId) mistrusted.delete(status.machine.id);
   }
 
-  function acknowledged(body: string): void {
+  function acknowledged(body: string, basedOn?: string): void {
     const { metadata }: Partial<AnyResource> = JSON.parse(body); // the API answers objects
     if (metadata?.uid === undefined || metadata.resourceVersion === undefined) return;
+    const replaced = replacedBy.get(metadata.resourceVersion);
+    if (basedOn !== undefined && metadata.resourceVersion !== basedOn && replaced !== basedOn)
+      violated(
+        `acknowledged: ${metadata.name} was decided on at revision ${basedOn} and replaced revision ${replaced}`,
+      );
     const kept = uidAt.get(Number(metadata.resourceVersion));
     if (kept === metadata.uid) return;
     violated(`acknowledged: ${metadata.name} at revision ${metadata.resourceVersion} is not in the history (${kept})`);

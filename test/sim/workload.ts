@@ -12,7 +12,9 @@ export interface Operation {
   readonly method: "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
   readonly body?: unknown;
-  /** How long the user waits with it. */
+  /** Reads the object first, and sends it back changed. */
+  readonly edits?: { object(each: AnyResource): boolean; change(read: AnyResource): unknown };
+  /** How long the user waits with it; what is read is read before. */
   readonly afterMs?: number;
 }
 
@@ -61,6 +63,7 @@ const ACTS: readonly (readonly [number, Act])[] = [
   [4, (turn) => BOXES.slice(Math.ceil(turn.random.next() * BOXES.length)).map((name) => removeInstance(name, turn))],
   [7, (turn) => [removeInstance(box(turn), turn)]],
   [5, thoughtBetter],
+  [4, inAnEditor],
   [6, (turn) => [editBox(turn, mode(pick(turn.random, ["Running", "Suspended", "Stopped"])))]],
   [4, backAndForth],
   [4, madeAnew],
@@ -142,10 +145,27 @@ function madeAnew(turn: Turn): readonly Operation[] {
   return [gone, create("instances", instance(name, turn.random), turn.namespace)];
 }
 
+/** As `kubectl edit` does: what was read some time ago comes back, and says what it was. */
+function inAnEditor(turn: Turn): readonly Operation[] {
+  const { random, namespace } = turn;
+  const name = box(turn);
+  const edits = {
+    object: ({ kind, metadata }: AnyResource) =>
+      kind === "Instance" && metadata.name === name && metadata.namespace === namespace,
+    change: (read: AnyResource) => ({ ...read, spec: { ...(read as Instance).spec, ...edit(random) } }), // by its kind
+  };
+  return [
+    { method: "PUT", path: patch("instances", name, {}, namespace).path, edits, afterMs: random.next() * 20_000 },
+  ];
+}
+
 /** What was just asked for is not wanted after all, while its machine is still being made. */
 function thoughtBetter(turn: Turn): readonly Operation[] {
   const name = box(turn);
-  return [apply(name, turn), { ...removeInstance(name, turn), afterMs: turn.random.next() * 3000 }];
+  return [
+    apply(name, turn),
+    { ...removeInstance(name, turn), afterMs: turn.random.next() * pick(turn.random, [3000, 30_000]) },
+  ];
 }
 
 /** A client that was not answered asks again. */

@@ -264,8 +264,12 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
   }
 
   /** The status of the answer, if there was one. */
-  async function operate({ method, path, body, afterMs = 0 }: Operation): Promise<number | undefined> {
+  async function operate(operation: Operation): Promise<number | undefined> {
+    const { method, path, edits, afterMs = 0 } = operation;
+    const read = edits && [...invariants.objects.values()].find(edits.object);
+    if (edits && !read) return undefined;
     if (afterMs > 0) await clock.sleep(afterMs);
+    const body = edits && read ? edits.change(read) : operation.body;
     const what = `user ${method} ${path}`;
     if (!process) {
       trace.add(`${what} -> no server`);
@@ -276,7 +280,7 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     const excused = response?.status === 503 && clock.monotonic() - storeFailedMs < STORE_ANSWER_MS;
     if (response && response.status >= 500 && !excused)
       violated(`the API answered ${response.status}: ${await response.text()}`);
-    else if (response?.ok) invariants.acknowledged(await response.text());
+    else if (response?.ok) invariants.acknowledged(await response.text(), read?.metadata.resourceVersion);
     return response?.status;
   }
 

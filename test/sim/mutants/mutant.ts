@@ -17,6 +17,7 @@ export type Invariant =
   | "L3"
   | "L4"
   | "E1"
+  | "acknowledged"
   | "ready"
   | "assertion";
 

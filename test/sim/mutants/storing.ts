@@ -6,7 +6,7 @@ export const STORING: readonly Mutant[] = [
     name: "stale-write",
     bug: "a write that was decided on an older state is taken",
     peer: "agent-sandbox#418",
-    breaks: ["S4", "S9"],
+    breaks: ["S4", "S9", "acknowledged"],
     edits: [
       {
         file: "controller/store/transition.ts",
@@ -59,23 +59,17 @@ export const STORING: readonly Mutant[] = [
   },
   {
     name: "observed-too-early",
-    bug: "status says that it has observed a generation that it was not decided on",
+    bug: "status has observed a generation before anything was done about it",
     peer: "agent-sandbox#119",
     breaks: ["S9"],
     edits: [
       {
         file: "controller/runtime/managed.ts",
-        find: `return store.updateStatus(kind, keyOf(object), () => status, {
-      uid: object.metadata.uid,
-      resourceVersion: object.metadata.resourceVersion,
-    });`,
-        replace: `const { uid } = object.metadata;
-    const observed = ({ metadata: { generation: observedGeneration } }) => ({
-      ...status,
-      observedGeneration,
-      conditions: status.conditions?.map((each) => ({ ...each, observedGeneration })),
-    });
-    return store.updateStatus(kind, keyOf(object), observed, { uid });`,
+        find: "const observation = await external.observe(object, signal);",
+        replace: `const { generation: observedGeneration } = object.metadata;
+    const conditions = object.status?.conditions?.map((each) => ({ ...each, observedGeneration }));
+    if (conditions) await commit({ ...object.status, observedGeneration, conditions });
+    const observation = await external.observe(object, signal);`,
       },
     ],
   },
