@@ -13,6 +13,8 @@ export interface Findings {
   readonly machine: Machine;
   readonly mode: Mode;
   readonly plan: Plan;
+  /** Fields in which the machine was seen to differ from spec. */
+  readonly differs: readonly string[];
   /** Undefined while the machine is not started. */
   readonly reachability?: Reachability | undefined;
   /** Its host key is not derived from our secret. */
@@ -45,7 +47,7 @@ export function presentStatus(
         { type: "Ready", ...ready },
         { type: "Provisioned", ...exists(machine) },
         { type: "Reachable", ...reachable(instance, findings) },
-        { type: "Synced", ...synced(findings.plan) },
+        { type: "Synced", ...synced(findings) },
       ],
       nowMs,
     ),
@@ -228,7 +230,8 @@ function exists({ id, region }: Machine): Verdict {
   return { status: "True", reason: "MachineExists", message: `machine ${id} in ${region}` };
 }
 
-function synced(plan: Plan): Verdict {
+/** True only where the machine was compared with spec, and agrees: what is done about it first is not that. */
+function synced({ plan, differs }: Findings): Verdict {
   switch (plan.do) {
     case "announce":
       return { status: "False", reason: `${plan.pending.action}Pending`, message: plan.pending.message };
@@ -245,8 +248,14 @@ function synced(plan: Plan): Verdict {
       return { status: "False", reason: "Replacing", message: plan.why };
     case "leave":
       return { status: "Unknown", reason: "HostUnreachable", message: "what the host does not answer is not judged" };
-    default:
-      return AS_SPECIFIED;
+    case "follow":
+      return { status: "Unknown", reason: "Changing", message: "it is compared with spec once Fly has changed it" };
+    case "settle":
+    case "start":
+    case "stop":
+    case "suspend":
+      if (differs.length === 0) return AS_SPECIFIED;
+      return { status: "False", reason: "UpdatePending", message: stillDiffers(differs) };
   }
 }
 

@@ -68,7 +68,7 @@ export function createUpdater(world: InstanceWorld): Updater {
     const { reachability, againMs: probeMs } = await prober.probe(instance, machine, { serves, strangeKeys }, signal);
     const status = presentStatus(
       instance,
-      { machine, mode, plan, reachability, strangeKeys, nowMs: clock.now() },
+      { machine, mode, plan, differs: drift.restart, reachability, strangeKeys, nowMs: clock.now() },
       {
         idle: idle.idle,
         expiresAt: expiry(instance),

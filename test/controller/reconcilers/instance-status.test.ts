@@ -1,8 +1,10 @@
 // What status says of an instance: pure, so what it keeps and what it forgets is tested without a world.
 import { expect, test } from "vitest";
+import type { Plan } from "../../../controller/reconcilers/instance-plan.ts";
 import { presentStatus } from "../../../controller/reconcilers/instance-status.ts";
 import { ACKNOWLEDGE_HOST_KEY, mistrustOf } from "../../../controller/transports/transport.ts";
 import type { Instance } from "../../../crds/instance.ts";
+import { findCondition } from "../../../crds/resource.ts";
 import { aMachine, anInstance } from "../../instance-fixture.ts";
 
 const NOW_MS = Date.UTC(2026, 0, 1);
@@ -10,7 +12,13 @@ const MISMATCH = { reachable: false, reason: "HostKeyMismatch", message: "anothe
 
 function mismatched(): Instance {
   const instance = anInstance();
-  const findings = { machine: aMachine(instance), mode: "Running", plan: { do: "settle" }, nowMs: NOW_MS } as const;
+  const findings = {
+    machine: aMachine(instance),
+    mode: "Running",
+    plan: { do: "settle" },
+    differs: [],
+    nowMs: NOW_MS,
+  } as const;
   return { ...instance, status: presentStatus(instance, { ...findings, reachability: MISMATCH }, {}) };
 }
 
@@ -20,6 +28,7 @@ function unasked(instance: Instance, changes: Parameters<typeof aMachine>[1], pl
     machine: aMachine(instance, changes),
     mode: "Running",
     plan: { do: plan },
+    differs: [],
     nowMs: NOW_MS,
   } as const;
   return { ...instance, status: presentStatus(instance, findings, {}) };
@@ -42,4 +51,37 @@ test("what was acknowledged is no longer said", () => {
   const known = { ...instance, metadata: { ...instance.metadata, annotations } };
   const after = unasked(known, { state: "stopped" }, "settle");
   expect(after.status?.conditions?.find(({ type }) => type === "Reachable")?.reason).toBe("NotStarted");
+});
+
+/** Synced may only claim what was compared. */
+interface Case {
+  readonly reason: string;
+  readonly plan: Plan;
+  readonly differs?: readonly string[];
+  readonly synced: "True" | "False" | "Unknown";
+}
+
+const CASES: readonly Case[] = [
+  { reason: "compared, and alike", plan: { do: "settle" }, synced: "True" },
+  { reason: "alike, and to be started", plan: { do: "start" }, synced: "True" },
+  {
+    reason: "stopped while an update cannot be made",
+    plan: { do: "stop" },
+    differs: ["image"],
+    synced: "False",
+  },
+  {
+    reason: "its labels are repaired before the rest",
+    plan: { do: "label", metadata: {}, differs: ["env"] },
+    synced: "False",
+  },
+  { reason: "not compared while Fly changes it", plan: { do: "follow", state: "started" }, synced: "Unknown" },
+  { reason: "its host does not answer", plan: { do: "leave" }, synced: "Unknown" },
+];
+
+test.each(CASES)("Synced is $synced: $reason", ({ plan, differs = [], synced }) => {
+  const instance = anInstance();
+  const findings = { machine: aMachine(instance), mode: "Running" as const, plan, differs, nowMs: NOW_MS };
+  const status = presentStatus(instance, findings, {});
+  expect(findCondition({ status }, "Synced")?.status).toBe(synced);
 });
