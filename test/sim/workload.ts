@@ -64,6 +64,7 @@ const ACTS: readonly (readonly [number, Act])[] = [
   [7, (turn) => [removeInstance(box(turn), turn)]],
   [5, thoughtBetter],
   [4, inAnEditor],
+  [3, atWork],
   [6, (turn) => [editBox(turn, mode(pick(turn.random, ["Running", "Suspended", "Stopped"])))]],
   [4, backAndForth],
   [4, madeAnew],
@@ -143,6 +144,22 @@ function madeAnew(turn: Turn): readonly Operation[] {
   const gone = removeInstance(name, turn);
   turn.memory.boxes.add(`${turn.namespace}/${name}`);
   return [gone, create("instances", instance(name, turn.random), turn.namespace)];
+}
+
+/** A command that lasts longer than the time after which its machine would be idle. */
+function atWork(turn: Turn): readonly Operation[] {
+  const { random, namespace } = turn;
+  const name = box(turn);
+  const body = { command: `sim ${12_000 + Math.round(random.next() * 6000)} 0`, timeout: 20_000 };
+  return [
+    patch(
+      "instances",
+      name,
+      { spec: { idle: { after: "10s", action: pick(random, ["Suspend", "Stop"]) } } },
+      namespace,
+    ),
+    { method: "POST", path: `/api/instances/${name}/exec?namespace=${namespace}`, body, afterMs: random.next() * 8000 },
+  ];
 }
 
 /** As `kubectl edit` does: what was read some time ago comes back, and says what it was. */
