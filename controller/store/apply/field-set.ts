@@ -30,15 +30,16 @@ export function setOf(here: boolean, below: Iterable<readonly [string, FieldSet]
 }
 
 export function union(a: FieldSet, b: FieldSet): FieldSet {
-  return combine(a, b, (inA, inB) => inA || inB);
+  if (isEmpty(a)) return b;
+  return isEmpty(b) ? a : combine(a, b, (inA, inB) => inA || inB);
 }
 
 export function intersection(a: FieldSet, b: FieldSet): FieldSet {
-  return combine(a, b, (inA, inB) => inA && inB);
+  return isEmpty(a) || isEmpty(b) ? EMPTY : combine(a, b, (inA, inB) => inA && inB);
 }
 
 export function difference(a: FieldSet, b: FieldSet): FieldSet {
-  return combine(a, b, (inA, inB) => inA && !inB);
+  return isEmpty(a) || isEmpty(b) ? a : combine(a, b, (inA, inB) => inA && !inB);
 }
 
 function combine(a: FieldSet, b: FieldSet, keep: (inA: boolean, inB: boolean) => boolean): FieldSet {
