@@ -52,8 +52,8 @@ export interface KillLoopResult extends Starts {
   readonly log: string | undefined;
 }
 
-/** Two machines, with Fly's limit of one create a second and four others that are asked for as well. */
-const FIRST_READY_MS = 30_000;
+/** Two machines, with Fly's limit of one create a second and four others that are asked for as well; on a computer that is busy. */
+const FIRST_READY_MS = 90_000;
 const PROBLEMS_SHOWN = 50;
 /** What the clients write. */
 const WRITTEN = ["instances", "workflows", "workflowruns"];
