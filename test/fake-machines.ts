@@ -25,6 +25,10 @@ export interface FakeMachines {
   readonly down: Set<string>;
   /** Calls whose reply is lost after they had their effect. */
   loseReplies: number;
+  /** No cancellation reaches its machine. */
+  deafToCancel: boolean;
+  /** Cancellations that were tried. */
+  cancels: number;
   job(step: string, attempt?: number): FakeJob;
   exit(step: string, exitCode: number, stdout?: string): void;
   /** Every unfinished job of a machine is lost; with `freshRoot` it forgets all that it ever ran. */
@@ -104,12 +108,15 @@ export function fakeMachines(clock: Clock): FakeMachines {
         await clock.sleep(500, context.signal);
       }
     },
-    cancel: async (context) =>
-      call(context, () => {
+    cancel: async (context) => {
+      fake.cancels += 1;
+      if (fake.deafToCancel) throw new TransportError("down", "the machine is not reached");
+      return call(context, () => {
         const job = find(context.key) ?? begin(context, { observation: { state: "Abandoned" } });
         if (job.observation.state === "Running") job.observation = { state: "Abandoned" };
         return job.observation;
-      }),
+      });
+    },
     release: async (context) =>
       call(context, () => {
         const job = find(context.key);
@@ -134,6 +141,8 @@ export function fakeMachines(clock: Clock): FakeMachines {
     jobs,
     down,
     loseReplies: 0,
+    deafToCancel: false,
+    cancels: 0,
     job(step, attempt) {
       const job = jobs.findLast(
         (each) => each.key.step === step && (attempt === undefined || each.key.attempt === attempt),

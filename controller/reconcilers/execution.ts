@@ -21,6 +21,7 @@ import type { Job, Jobs } from "../steps/jobs.ts";
 import type { Key, LogStore, Store } from "../store/store.ts";
 import { TransportError, targetOf } from "../transports/transport.ts";
 import { type ExecutionPlan, planExecution } from "./execution-plan.ts";
+import { untilDueMs } from "./pace.ts";
 import { isPassing } from "./passing.ts";
 import { bootThatKnows, explained } from "./restored.ts";
 import type { AttemptView } from "./step-plan.ts";
@@ -76,7 +77,7 @@ export function createExecutionReconciler(deps: ExecutionDeps): Reconciler<Execu
     const status = plan.act === "start" ? await withBoot(plan.status, execution, instance, signal) : plan.status;
     const next = await commit(execution, status);
     if (plan.act) await send(next, instance, plan.act, signal);
-    return { requeueAfterMs: Math.max(0, Math.min(STEP_POLL_MS, plan.dueAtMs - clock.now())) };
+    return { requeueAfterMs: untilDueMs(plan.dueAtMs, nowMs, clock.now()) };
   }
 
   /** Over: kept until nobody may ask for it any more. */

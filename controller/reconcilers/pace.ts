@@ -2,6 +2,7 @@
 // unless what was done has held for a while. Without it a machine that falls over as it starts is started all day.
 import { type Backoff, backoffMs } from "../kernel/backoff.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { STEP_POLL_MS } from "../limits.ts";
 
 export interface Pace {
   /** How long `what` has to wait now; 0 or less means not at all. */
@@ -36,4 +37,13 @@ export function createPace(clock: Clock, backoff: Backoff, heldMs: number): Pace
     },
     forget: (uid) => void last.delete(uid),
   };
+}
+
+/**
+ * How long to leave a step alone: until something is due, at most a poll. What was due when the plan was made has been tried, in
+ * vain perhaps: again after a poll, never at once.
+ */
+export function untilDueMs(dueAtMs: number | undefined, plannedAtMs: number, nowMs: number): number {
+  if (dueAtMs === undefined || dueAtMs <= plannedAtMs) return STEP_POLL_MS;
+  return Math.max(0, Math.min(STEP_POLL_MS, dueAtMs - nowMs));
 }

@@ -24,6 +24,7 @@ import type { ReconcileResult, Reconciler, Trigger } from "../runtime/reconciler
 import type { Job, Jobs } from "../steps/jobs.ts";
 import type { Key, LogStore, Store } from "../store/store.ts";
 import { targetOf } from "../transports/transport.ts";
+import { untilDueMs } from "./pace.ts";
 import { isPassing } from "./passing.ts";
 import { bootThatKnows, explained } from "./restored.ts";
 import { runEvents } from "./run-events.ts";
@@ -100,7 +101,7 @@ export function createWorkflowRunReconciler(deps: WorkflowRunDeps): Reconciler<W
     const next = await commit(run, statusOf(run, plan, nowMs));
     if (isFinished(next)) await freeMachines(next, instances, signal);
     else await act(next, plan, instances, signal);
-    return { requeueAfterMs: isFinished(next) ? 0 : restMs(plan, clock.now()) };
+    return { requeueAfterMs: isFinished(next) ? 0 : untilDueMs(plan.dueAtMs, nowMs, clock.now()) };
   }
 
   /** Everything that a finished run still owes: its machines, and when it is deleted its logs. */
@@ -278,10 +279,6 @@ function statusOf(run: WorkflowRun, plan: RunPlan, nowMs: number): WorkflowRunSt
 }
 
 /** Timers in the definition count exactly; everything else is polled, in case no watcher reports. */
-function restMs(plan: RunPlan, nowMs: number): number {
-  return Math.max(0, Math.min(STEP_POLL_MS, (plan.dueAtMs ?? Number.POSITIVE_INFINITY) - nowMs));
-}
-
 function isFinished(run: WorkflowRun): boolean {
   const succeeded = findCondition(run, "Succeeded");
   return succeeded !== undefined && succeeded.status !== "Unknown";

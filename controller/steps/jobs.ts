@@ -152,13 +152,10 @@ export function createJobs(options: JobsOptions): Jobs {
       return note(job, latest ?? (await look(job, 0, signal)));
     },
     async cancel(job, graceMs, signal) {
-      const observation = await call(job, signal, JOB_CALL_TIMEOUT_MS, (runner, context) =>
-        runner.cancel(context, graceMs),
-      );
-      // What the watcher saw is old now: the next look asks the machine.
+      // What the watcher saw is old from here on, also when nobody knows whether this arrives: the next look asks the machine.
       const entry = watched.get(idOf(job.key));
       if (entry) entry.latest = undefined;
-      return observation;
+      return call(job, signal, JOB_CALL_TIMEOUT_MS, (runner, context) => runner.cancel(context, graceMs));
     },
     async release(job, signal) {
       await call(job, signal, JOB_CALL_TIMEOUT_MS, (runner, context) => runner.release(context));

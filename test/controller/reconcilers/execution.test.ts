@@ -63,6 +63,16 @@ describe.each([{ watch: true }, { watch: false }])("with watchers: $watch", ({ w
     expect(world.machines.job("exec").observation).toEqual({ state: "Abandoned" });
   });
 
+  test("what is long overdue on a machine that does not let itself be cancelled is tried every few seconds, not at once", async () => {
+    await world.execution("e", { timeoutMs: 1000 });
+    await begun();
+    world.machines.deafToCancel = true;
+    await world.clock.advance(30 * 60_000);
+    const before = world.machines.cancels;
+    await world.clock.advance(60_000);
+    expect(world.machines.cancels - before).toBeLessThan(30);
+  });
+
   test("it survives a controller that dies", async () => {
     await world.execution("e", {});
     await begun();
