@@ -178,7 +178,7 @@ function inAnEditor(turn: Turn): readonly Operation[] {
 
 /** What was just asked for is not wanted after all, while its machine is still being made. */
 function thoughtBetter(turn: Turn): readonly Operation[] {
-  const name = box(turn);
+  const name = `draft-${turn.serial}`;
   return [
     apply(name, turn),
     { ...removeInstance(name, turn), afterMs: turn.random.next() * pick(turn.random, [3000, 30_000]) },

@@ -2,6 +2,7 @@
 // that the bug stays the same bug.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { transform } from "esbuild";
 import { expect, test } from "vitest";
 import { ROOT } from "./bundle.ts";
 import { MUTANTS } from "./catalogue.ts";
@@ -15,7 +16,9 @@ test("there are twenty mutants or more, each by its own name", () => {
 test.each(MUTANTS)("$name fits the source as it is today", async (mutant) => {
   for (const file of new Set(mutant.edits.map((edit) => edit.file))) {
     const source = await readFile(join(ROOT, file), "utf8");
-    expect(mutated(mutant, file, source)).not.toBe(source);
+    const bug = mutated(mutant, file, source);
+    expect(bug).not.toBe(source);
+    await transform(bug, { loader: "ts", logLevel: "silent" }); // throws where it is no source any more
   }
 });
 

@@ -71,9 +71,9 @@ async function huntOne(
 ): Promise<Hunted> {
   const began = seconds();
   const file = join(folder, `${mutant.name}.mjs`);
-  await bundle(mutant, file);
   const all = Array.from({ length: seeds }, (_, index) => index + 1);
   try {
+    await bundle(mutant, file);
     const seen = await runSeeds(file, all, signal);
     return { mutant, seen, problem: problemOf(mutant, seen), seconds: seconds() - began };
   } catch (error) {

@@ -50,10 +50,8 @@ export const STORING: readonly Mutant[] = [
     edits: [
       {
         file: "controller/store/transition.ts",
-        find: "const { status: _replaced, ...rest } = current;",
-        replace: `const { status: _replaced, ...kept } = current;
-  const { deletionTimestamp: _mark, ...metadata } = kept.metadata;
-  const rest = { ...kept, metadata };`,
+        find: "const metadata = { ...rest.metadata, managedFields: kept };",
+        replace: "const metadata = { ...rest.metadata, managedFields: kept, deletionTimestamp: undefined };",
       },
     ],
   },
