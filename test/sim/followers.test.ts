@@ -13,7 +13,12 @@ test("followers see what is there, however often history is lost to them; and wh
   const history = { maxAgeMs: 1000, maxEvents: 2 };
   const database = await openSqlite({ file: ":memory:", clock, random, history });
   const violations: string[] = [];
-  const followers = createFollowers({ clock, random, violated: (what) => void violations.push(what) });
+  const followers = createFollowers({
+    clock,
+    random,
+    calm: () => false,
+    violated: (what) => void violations.push(what),
+  });
   const { store } = database;
   const truth = async () => (await store.list(instanceKind)).items;
   const { apiVersion, kind, spec } = anInstance();

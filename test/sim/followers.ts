@@ -18,6 +18,8 @@ export interface Followers {
 export interface FollowersOptions {
   readonly clock: Clock;
   readonly random: Random;
+  /** Whether the storm is over: then nobody stays away any more, so that at rest all have seen what there is. */
+  calm(): boolean;
   violated(what: string): void;
 }
 
@@ -30,10 +32,9 @@ interface Follower {
 }
 
 const STAYS_MAX_MS = 60_000;
-/** Back before anybody looks at what they see at rest. */
 const AWAY_MAX_MS = 45_000;
 
-export function createFollowers({ clock, random, violated }: FollowersOptions): Followers {
+export function createFollowers({ clock, random, calm, violated }: FollowersOptions): Followers {
   const followers = ["red", "blue", undefined].map(
     (team): Follower => ({ team, view: new Map(), revision: undefined }),
   );
@@ -48,7 +49,7 @@ export function createFollowers({ clock, random, violated }: FollowersOptions): 
         follower.revision = undefined;
         continue;
       }
-      await clock.sleep(random.next() * AWAY_MAX_MS);
+      await clock.sleep(calm() ? 0 : random.next() * AWAY_MAX_MS);
     }
   }
 

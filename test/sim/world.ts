@@ -78,8 +78,8 @@ export function simWorld(seed: number, seen?: (line: string) => void, script?: S
     violated,
   });
   const watchers = createWatchers(violated);
-  const followers = createFollowers({ clock, random, violated });
   let ratios: Ratios = CALM;
+  const followers = createFollowers({ clock, random, calm: () => ratios === CALM, violated });
   let skewMs = 0;
   const strikes = (ratio: number) => ratio > 0 && random.next() < ratio;
 
