@@ -3,8 +3,15 @@ import { expect, test } from "vitest";
 import { MUTANTS } from "./catalogue.ts";
 import { hunt } from "./hunt.ts";
 
-/** Seen at the first seeds, by different invariants. */
-const QUICK = ["empty-list-trusted", "one-404-believed"];
+/** Seen in nearly every seed, by six different invariants. */
+const QUICK = [
+  "failed-run-not-cleaned-up",
+  "parameters-in-a-message",
+  "status-rewritten",
+  "step-sent-before-commit",
+  "deletion-taken-back",
+  "watch-coalesces",
+];
 const PATIENCE_MS = 180_000;
 
 test("mutants are seen by the invariants that they break, and without them nothing is", {
@@ -14,6 +21,6 @@ test("mutants are seen by the invariants that they break, and without them nothi
   const { signal } = new AbortController();
   const options = { mutants, seeds: 20, jobs: 1, signal, seconds: () => 0, hunted: () => undefined };
   const { hunted, control } = await hunt(options);
-  expect(hunted.map(({ mutant, problem }) => [mutant.name, problem])).toEqual(QUICK.map((name) => [name, undefined]));
+  expect(hunted.map(({ mutant, problem }) => problem ?? mutant.name).sort()).toEqual([...QUICK].sort());
   expect(control).toBeUndefined();
 });
