@@ -177,8 +177,8 @@ export function createAdmission({ store, kinds, defaults, random }: AdmissionPar
       { propagation = "Background", ...options }: DeletionOptions = {},
     ): Promise<R> {
       if (isNamespaceKind(kind)) refuseToLoseDefault(key.name);
-      const hold = isNamespaceKind(kind) ? NAMESPACE_FINALIZER : HOLDS[propagation];
-      return store.delete(kind, key, { ...options, hold });
+      if (!isNamespaceKind(kind)) return store.delete(kind, key, { ...options, hold: HOLDS[propagation] });
+      return store.delete(kind, key, { ...options, hold: NAMESPACE_FINALIZER, status: { phase: "Terminating" } });
     },
   };
 }

@@ -40,9 +40,6 @@ export function createNamespaceReconciler({ store, admission, kinds }: Namespace
     async reconcile(namespace) {
       const { name, deletionTimestamp } = namespace.metadata;
       if (deletionTimestamp === undefined) return {};
-      if (namespace.status?.phase !== "Terminating") {
-        await admission.updateStatus(namespaceKind, { name }, () => ({ phase: "Terminating" }));
-      }
       let left = 0;
       for (const kind of held) left += await empty(kind, name);
       // Once more after the last deletion, which may have left Events.

@@ -202,7 +202,7 @@ export function objectStore(parts: ObjectStoreParts): Store {
         return statusUpdated(current, status, options.managedFields?.(asKind<R>(current), status));
       }),
     delete: (kind, key, options = {}) =>
-      write(kind, key, options, (current) => deleted(current, timestamp(clock.now()), options.hold)),
+      write(kind, key, options, (current) => deleted(current, timestamp(clock.now()), options)),
     revision: async () => parts.history.head(),
     health: parts.health,
   };

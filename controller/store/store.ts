@@ -94,6 +94,8 @@ export interface Restoration {
 export interface DeleteOptions extends Precondition, WriteOptions {
   /** A finalizer that the deletion itself adds, so that the object stays until somebody has removed it. */
   readonly hold?: string | undefined;
+  /** What the status of an object that stays says from then on; what it said before when absent. */
+  readonly status?: JsonObject | undefined;
 }
 
 export interface CreateOptions extends WriteOptions {

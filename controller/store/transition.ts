@@ -3,7 +3,7 @@
 import type { AnyResource, KindDef, ObjectMeta } from "../../crds/resource.ts";
 import { jsonEqual } from "../kernel/json.ts";
 import { BadRequestError, FieldForbiddenError, StaleWriteError } from "./errors.ts";
-import type { Key, Precondition } from "./store.ts";
+import type { DeleteOptions, Key, Precondition } from "./store.ts";
 
 /** Any object with the members it may have beside apiVersion, kind and metadata. */
 export interface Stored extends AnyResource {
@@ -65,8 +65,12 @@ export function statusUpdated(
   return { type: "changed", object: { ...rest, metadata, ...(status === undefined ? {} : { status }) } };
 }
 
-/** `at` is the time of the deletion, RFC 3339; `hold` a finalizer that comes with it. */
-export function deleted(current: Stored, at: string, hold?: string): Transition {
+/** `at` is the time of the deletion, RFC 3339; `hold` and `status` are what comes with it, if the object stays. */
+export function deleted(
+  current: Stored,
+  at: string,
+  { hold, status }: Pick<DeleteOptions, "hold" | "status"> = {},
+): Transition {
   const { metadata } = current;
   if (metadata.deletionTimestamp !== undefined && metadata.finalizers?.length) return UNCHANGED;
   const finalizers = [...new Set([...(metadata.finalizers ?? []), ...(hold === undefined ? [] : [hold])])];
@@ -78,7 +82,7 @@ export function deleted(current: Stored, at: string, hold?: string): Transition 
     deletionGracePeriodSeconds: 0,
     generation: metadata.generation + 1,
   };
-  return { type: "changed", object: { ...current, metadata: marked } };
+  return { type: "changed", object: { ...current, metadata: marked, ...(status === undefined ? {} : { status }) } };
 }
 
 /** StaleWriteError when the writer has decided on another object, or on another state of it. */

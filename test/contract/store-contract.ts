@@ -200,6 +200,13 @@ export function storeContract(makeStore: StoreFactory): void {
       expect(await events({ since: 0 }, 4)).toEqual(["ADDED a@1", "MODIFIED a@2", "MODIFIED a@3", "DELETED a@4"]);
     });
 
+    test("may bring a finalizer and a status of its own, once", async () => {
+      await create("a");
+      const marked = await store.delete(widgetKind, at("a"), { hold: "x", status: { seen: 9 } });
+      expect(marked).toMatchObject({ metadata: { finalizers: ["x"], resourceVersion: "2" }, status: { seen: 9 } });
+      expect(await store.delete(widgetKind, at("a"), { hold: "y", status: { seen: 10 } })).toEqual(marked);
+    });
+
     test("nothing new may hold what is being deleted; the rest may still change", async () => {
       await create("a", { finalizers: ["x"] });
       await remove("a");

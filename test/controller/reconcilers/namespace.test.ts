@@ -41,8 +41,8 @@ test("what is in it is deleted, what takes its time is waited for, and Events go
     (await store.list(instanceKind, { namespace: "team" })).items.map((each) => each.metadata.name);
 
   await admission.delete(namespaceKind, { name: "team" });
-  expect(await reconcile()).toBeGreaterThan(0);
   expect((await get())?.status).toEqual({ phase: "Terminating" });
+  expect(await reconcile()).toBeGreaterThan(0);
   expect(await inside()).toEqual(["slow"]);
   expect(await reconcile()).toBeGreaterThan(0);
   expect((await store.list(eventKind, { namespace: "team" })).items).toHaveLength(1);
