@@ -3,6 +3,7 @@
 
 import { InvalidError, type Propagation } from "../../controller/admission/admission.ts";
 import { isJsonObject, type Json, type JsonObject, mergePatch } from "../../controller/kernel/json.ts";
+import { NotFoundError, StaleWriteError } from "../../controller/store/errors.ts";
 import type { Key, Precondition } from "../../controller/store/store.ts";
 import { type AnyResource, apiVersionOf, GROUP, type KindDef, qualifiedResource } from "../../crds/resource.ts";
 import type { ApiContext, ApiOptions } from "../api.ts";
@@ -10,6 +11,7 @@ import { optionalBody, parsedBody } from "../body.ts";
 import { applyWriter, fieldWriter, refuseForce } from "../field-writer.ts";
 import { HttpError, invalidField } from "../http-error.ts";
 import { mediaType } from "../request-guard.ts";
+import { everything } from "./all-pages.ts";
 import { jsonPatch } from "./json-patch.ts";
 import { dryRunOf, flag, listQuery, writeQuery } from "./query.ts";
 import type { Representation } from "./representation.ts";
@@ -98,9 +100,11 @@ export function resourceWrites(
 
     async removeAll(c, namespace) {
       const { dryRun, propagation } = await deleteOptions(c);
-      const page = await store.list(kind, listQuery(c, namespace));
+      const wanted = listQuery(c, namespace);
+      const page = await (wanted.limit === undefined ? everything(store, kind, wanted) : store.list(kind, wanted));
       for (const { metadata } of page.items) {
-        await admission.delete(kind, { namespace: metadata.namespace, name: metadata.name }, { propagation, dryRun });
+        const key = { namespace: metadata.namespace, name: metadata.name };
+        await ifThere(admission.delete(kind, key, { uid: metadata.uid, propagation, dryRun }));
       }
       return c.json(shown.list(c, page));
     },
@@ -235,4 +239,13 @@ export function notFound(kind: KindDef, name: string): HttpError {
   return new HttpError("NotFound", `${qualifiedResource(kind)} "${name}" not found`, {
     details: { name, ...(kind.group === "" ? {} : { group: kind.group }), kind: kind.plural },
   });
+}
+
+/** What somebody else has deleted meanwhile need not be deleted again; another object of its name was not asked for. */
+async function ifThere(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof NotFoundError || error instanceof StaleWriteError)) throw error;
+  }
 }

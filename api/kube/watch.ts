@@ -3,23 +3,19 @@
 
 import { WATCH_BOOKMARK_MS } from "../../controller/limits.ts";
 import { ExpiredError } from "../../controller/store/errors.ts";
-import type { ListOptions, Store, WatchEvent } from "../../controller/store/store.ts";
+import type { Store, WatchEvent } from "../../controller/store/store.ts";
 import type { AnyResource, KindDef } from "../../crds/resource.ts";
 import type { ApiContext } from "../api.ts";
 import { failureOf, kubeStatus } from "../failure.ts";
 import { invalidField } from "../http-error.ts";
 import { type LineStreamParts, lineStream } from "../line-stream.ts";
+import { type Everything, everything } from "./all-pages.ts";
 import { withBookmarks } from "./bookmarks.ts";
 import { flag, listQuery, revisionQuery, wholeNumber } from "./query.ts";
 import { type Representation, shapeOf } from "./representation.ts";
 
 /** On the bookmark that ends what existed: client libraries take their cache for complete then. */
 const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
-
-interface Beginning {
-  readonly items: readonly AnyResource[];
-  readonly revision: number;
-}
 
 export async function watchResources(
   c: ApiContext,
@@ -43,7 +39,7 @@ export async function watchResources(
     `{"type":"BOOKMARK","object":${JSON.stringify(shown.bookmark(shape, revision, annotations))}}`;
   const initial = await beginning();
 
-  async function beginning(): Promise<Beginning> {
+  async function beginning(): Promise<Everything> {
     if (list === "wanted" || (list === undefined && since === undefined)) return everything(store, kind, selection);
     return { items: [], revision: since ?? (await store.revision()) };
   }
@@ -102,15 +98,4 @@ function streamingList(c: ApiContext): "wanted" | "declined" | undefined {
     throw invalidField("resourceVersionMatch", message, "FieldValueForbidden");
   }
   return flag(c, "sendInitialEvents") ? "wanted" : "declined";
-}
-
-/** All pages, true at one revision. */
-async function everything(store: Store, kind: KindDef, selection: ListOptions): Promise<Beginning> {
-  const items: AnyResource[] = [];
-  for (let from: string | undefined; ; ) {
-    const page = await store.list(kind, { ...selection, continue: from });
-    items.push(...page.items);
-    if (!page.continue) return { items, revision: page.revision };
-    from = page.continue;
-  }
 }

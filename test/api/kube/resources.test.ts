@@ -1,5 +1,8 @@
 // The Kubernetes-style endpoints: errors first, then what a client may rely on.
+import { Registry } from "prom-client";
 import { beforeEach, describe, expect, test } from "vitest";
+import { createApi } from "../../../api/app.ts";
+import { instanceKind } from "../../../crds/instance.ts";
 import { type Body, INSTANCES, instance, type TestApi, testApi } from "../test-api.ts";
 
 const MERGE = { "content-type": "application/merge-patch+json" };
@@ -445,6 +448,20 @@ describe("delete", () => {
     const gone = await api.send("DELETE", `${INSTANCES}?labelSelector=team%3Dx`);
     expect(gone.body.items).toHaveLength(1);
     expect((await api.send("GET", INSTANCES)).body.items).toHaveLength(1);
+  });
+
+  test("a collection goes whole, however many pages it has, and whatever of it has gone meanwhile", async () => {
+    for (const name of ["a", "b", "c", "d", "e"]) await api.send("POST", INSTANCES, instance(name));
+    const { store, admission } = api;
+    const list: typeof store.list = async (kind, options = {}) => {
+      const page = await store.list(kind, { ...options, limit: 2 });
+      if (page.continue === undefined) await admission.delete(instanceKind, { namespace: "default", name: "b" });
+      return page;
+    };
+    const paged = createApi({ ...api, metrics: new Registry(), store: { ...store, list } });
+    const gone = await paged.request(INSTANCES, { method: "DELETE" });
+    expect(await gone.json()).toMatchObject({ kind: "InstanceList", items: { length: 5 } });
+    expect((await api.send("GET", INSTANCES)).body.items).toEqual([]);
   });
 
   test("a dry run deletes nothing", async () => {
