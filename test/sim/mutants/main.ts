@@ -10,6 +10,9 @@ export interface MutantOptions {
   readonly jobs: number;
 }
 
+/** As shells have it for SIGINT. */
+const INTERRUPTED = 130;
+
 export async function huntMutants({ only, seeds, jobs }: MutantOptions): Promise<number> {
   const named = only.split(",");
   const mutants = MUTANTS.filter(({ name }) => only === "" || named.includes(name));
@@ -17,7 +20,7 @@ export async function huntMutants({ only, seeds, jobs }: MutantOptions): Promise
     throw new Error(`no mutant is called ${only}: ${MUTANTS.map(({ name }) => name).join(", ")}`);
   const stop = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
-  const { hunted, control } = await hunt({
+  const hunting = hunt({
     mutants,
     signal: stop.signal,
     seeds,
@@ -25,6 +28,12 @@ export async function huntMutants({ only, seeds, jobs }: MutantOptions): Promise
     seconds: () => performance.now() / 1000,
     hunted: (one) => console.log(lineOf(one)),
   });
+  const found = await hunting.catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error;
+    return undefined;
+  });
+  if (!found) return INTERRUPTED;
+  const { hunted, control } = found;
   for (const violation of control?.violations ?? []) {
     console.log(`SEED=${control?.seed} violates ${violation}, without any mutant: what it killed is not killed`);
   }

@@ -33,7 +33,7 @@ export interface Mutant {
   readonly name: string;
   /** What goes wrong. */
   readonly bug: string;
-  /** Where it was seen. */
+  /** Where it was seen: project and thread. `none` for a rule that every store or workflow engine has to keep. */
   readonly peer: string;
   /** Only a violation of one of these kills it: a mutant that merely crashes shows nothing. */
   readonly breaks: readonly Invariant[];

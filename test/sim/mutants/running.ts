@@ -51,7 +51,7 @@ export const RUNNING: readonly Mutant[] = [
   {
     name: "dependent-not-waiting",
     bug: "a step begins while what it depends on still runs",
-    peer: "field.md 4.2 S5",
+    peer: "none: the rule itself",
     breaks: ["S5"],
     edits: [{ file: RUN_PLAN, find: "if (open.length > 0) return { status };", replace: "" }],
   },
@@ -120,7 +120,7 @@ export const RUNNING: readonly Mutant[] = [
   {
     name: "failed-run-not-cleaned-up",
     bug: "a run that failed leaves its machines",
-    peer: "E2B#1498",
+    peer: "Conway/automaton#226",
     breaks: ["S2"],
     edits: [
       {

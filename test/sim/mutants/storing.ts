@@ -18,7 +18,7 @@ export const STORING: readonly Mutant[] = [
   {
     name: "revision-lost-in-conflict",
     bug: "a create that is refused uses up a revision",
-    peer: "field.md 4.2 S10",
+    peer: "none: the rule itself",
     breaks: ["S10", "assertion"],
     edits: [
       {
@@ -45,7 +45,7 @@ export const STORING: readonly Mutant[] = [
   {
     name: "deletion-taken-back",
     bug: "a status that is written takes back a deletion",
-    peer: "agent-sandbox#599",
+    peer: "none: the rule itself",
     breaks: ["S9"],
     edits: [
       {
