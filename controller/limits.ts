@@ -165,6 +165,12 @@ export const CREATES_IN_FLIGHT = 8;
 /** What a machine's metadata keeps of its instance's spec: idle, ttl and the like are a few hundred bytes. */
 export const RECORD_MAX_BYTES = 2048;
 
+/**
+ * How often what a machine remembers of its instance is brought up to date: somebody who edits all the time must not keep the
+ * instance waiting for Fly's limit on writes of metadata.
+ */
+export const RECORD_EVERY_MS = 10_000;
+
 /** Machines that are asked for by id at once while instances are made anew from them. */
 export const ADOPTIONS_AT_ONCE = 8;
 

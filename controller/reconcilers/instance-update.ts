@@ -2,14 +2,14 @@
 // ends a machine it is read again by id, because what a list shows may be old.
 import { type Instance, type InstanceStatus, instanceKind } from "../../crds/instance.ts";
 import { timestamp } from "../kernel/clock.ts";
-import { CONFIRM_MAX_MS } from "../limits.ts";
+import { CONFIRM_MAX_MS, RECORD_EVERY_MS } from "../limits.ts";
 import { type Machine, OWNER } from "../machines/wire.ts";
 import type { Outcome } from "../runtime/managed.ts";
 import { type Activity, activityOf } from "./activity.ts";
 import { createActor, LOOK_AGAIN } from "./instance-act.ts";
 import { machineConfig } from "./instance-config.ts";
 import { adopted } from "./instance-create.ts";
-import { driftOf } from "./instance-drift.ts";
+import { type Drift, driftOf } from "./instance-drift.ts";
 import { expiryMs } from "./instance-expiry.ts";
 import { decideIdle, type IdleDecision, wokenFromOutside } from "./instance-idle.ts";
 import type { SeenMachine } from "./instance-observe.ts";
@@ -29,6 +29,8 @@ export function createUpdater(world: InstanceWorld): Updater {
   const { machines, fleet, events, clock, store, app } = world;
   const actor = createActor(world);
   const prober = createProber(world);
+  /** When the record on the machine was last brought up to date. */
+  const recordedAt = new Map<string, number>();
   /** Begins anew with the process, which only waits longer. */
   const createdSince = new Map<string, { readonly id: string; readonly sinceMs: number }>();
 
@@ -42,7 +44,7 @@ export function createUpdater(world: InstanceWorld): Updater {
 
     const { uid } = instance.metadata;
     const desired = machineConfig(instance, store.controllerId, world.keysOf(uid));
-    const drift = driftOf(desired, machine);
+    const { drift, recordMs } = withRecordInTime(uid, driftOf(desired, machine));
     const { strangeKeys } = drift;
     const activity = await activityFor(
       instance,
@@ -81,6 +83,7 @@ export function createUpdater(world: InstanceWorld): Updater {
       status: withoutUndefined(status),
       requeueAfterMs: earliest(
         done.requeueAfterMs,
+        recordMs,
         probeMs,
         tried?.delayMs,
         until(idle.dueMs),
@@ -128,6 +131,17 @@ export function createUpdater(world: InstanceWorld): Updater {
     );
   }
 
+  /** The record alone is no hurry: nothing but an adoption reads it. */
+  function withRecordInTime(uid: string, drift: Drift): { readonly drift: Drift; readonly recordMs?: number } {
+    const { [OWNER.record]: record, ...others } = drift.metadata;
+    if (record === undefined) return { drift };
+    const nowMs = clock.monotonic();
+    const waitMs = (recordedAt.get(uid) ?? Number.NEGATIVE_INFINITY) + RECORD_EVERY_MS - nowMs;
+    if (waitMs > 0) return { drift: { ...drift, metadata: others }, recordMs: waitMs };
+    recordedAt.set(uid, nowMs);
+    return { drift };
+  }
+
   function createdForMs(uid: string, { id, state }: Machine): number {
     const before = createdSince.get(uid);
     if (state !== "created") createdSince.delete(uid);
@@ -155,6 +169,7 @@ export function createUpdater(world: InstanceWorld): Updater {
     update,
     forget(uid) {
       createdSince.delete(uid);
+      recordedAt.delete(uid);
       actor.forget(uid);
       prober.forget(uid);
     },

@@ -280,6 +280,17 @@ describe("what Fly says is not always so", () => {
 });
 
 describe("changing a machine", () => {
+  test("somebody who edits all the time does not keep it from being Ready", async () => {
+    world = await instanceWorld();
+    await world.apply("box");
+    for (let turn = 0; turn < 150; turn += 1) {
+      await world.edit("box", { ttl: `${turn + 1}h` });
+      await world.clock.advance(200);
+    }
+    expect((await world.ready("box"))?.reason).toBe("Ready");
+    expect(world.calls.filter((call) => call.startsWith("PATCH")).length).toBeLessThan(6);
+  });
+
   test("an edit of env and of what only our metadata holds: never called as specified before env is there", async () => {
     world = await instanceWorld();
     await world.apply("box");
