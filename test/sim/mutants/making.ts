@@ -106,6 +106,19 @@ export const MAKING: readonly Mutant[] = [
     ],
   },
   {
+    name: "post-sent-again",
+    bug: "a call that changes something is sent again when it got no answer, as a get is",
+    peer: "none: the rule itself",
+    breaks: ["S1", "S2"],
+    edits: [
+      {
+        file: "controller/machines/call.ts",
+        find: '(request.method === "GET" ? FLY_GET_ATTEMPTS : 1)',
+        replace: "FLY_GET_ATTEMPTS",
+      },
+    ],
+  },
+  {
     name: "ambiguous-create-forgotten",
     bug: "a create whose reply was lost counts as failed, and its machine is forgotten",
     peer: "E2B#1498",
