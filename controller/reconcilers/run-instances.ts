@@ -9,6 +9,7 @@ import { TransientError } from "../kernel/errors.ts";
 import { WORKFLOW_GRACE_MS } from "../limits.ts";
 import { AlreadyExistsError, NotFoundError } from "../store/errors.ts";
 import type { Key, Store } from "../store/store.ts";
+import { withoutOwners } from "./garbage-plan.ts";
 import type { InstanceView } from "./step-plan.ts";
 
 export interface RunInstance {
@@ -90,13 +91,7 @@ export function createRunInstances(store: Store, admission: Admission): RunInsta
     },
     async keep(run) {
       for (const { key, instance } of await own(run)) {
-        const without = (current: Instance) => ({
-          ...current,
-          metadata: {
-            ...current.metadata,
-            ownerReferences: current.metadata.ownerReferences?.filter((each) => each.uid !== run.metadata.uid),
-          },
-        });
+        const without = (current: Instance) => withoutOwners(current, [run.metadata.uid]);
         await gone(admission.update(instanceKind, key, without, { uid: instance.metadata.uid }));
       }
     },
