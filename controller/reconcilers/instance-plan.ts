@@ -32,8 +32,7 @@ export type Plan =
   | { readonly do: "start" }
   | { readonly do: "stop" }
   | { readonly do: "suspend" }
-  /** Put our metadata right; `differs` names what else will have to change, by a later plan. */
-  | { readonly do: "label"; readonly metadata: Readonly<Record<string, string>>; readonly differs: readonly string[] }
+  | { readonly do: "label"; readonly metadata: Readonly<Record<string, string>> }
   /** Say in status what will happen. */
   | { readonly do: "announce"; readonly pending: Omit<Pending, "announcedAt"> }
   /** Announced, and somebody uses the machine. */
@@ -60,7 +59,7 @@ export function planMachine(input: PlanInput): Plan {
   if (target) return { do: "follow", state: target };
   if (machine.state === "created") return planCreated(input);
   if (isFailed(machine)) return { do: "replace", why: `the machine is ${machine.state}` };
-  if (Object.keys(drift.metadata).length > 0) return { do: "label", metadata: drift.metadata, differs: drift.restart };
+  if (Object.keys(drift.metadata).length > 0) return { do: "label", metadata: drift.metadata };
   if (input.instance.status?.pending?.action === "Replace" && needsItsHost(input))
     return announced(input, replacement(input)) ?? { do: "replace", why: "the update has no room on its host" };
   if (drift.restart.length > 0) return planUpdate(input);

@@ -140,7 +140,7 @@ export function observed(
   };
 }
 
-function readiness(instance: Instance, { machine, mode, plan, reachability }: Findings): Verdict {
+function readiness(instance: Instance, { machine, mode, plan, differs, reachability }: Findings): Verdict {
   const no = (reason: string, message: string): Verdict => ({ status: "False", reason, message });
   const idle = mode !== instance.spec.operatingMode;
   switch (plan.do) {
@@ -169,8 +169,8 @@ function readiness(instance: Instance, { machine, mode, plan, reachability }: Fi
           : `the machine is ${machine.state}`,
       );
     case "label":
-      if (plan.differs.length === 0) break;
-      return no("Updating", stillDiffers(plan.differs));
+      if (differs.length === 0) break;
+      return no("Updating", stillDiffers(differs));
     case "hold":
     case "settle":
       break;
@@ -241,15 +241,13 @@ function synced({ plan, differs }: Findings): Verdict {
     }
     case "update":
       return { status: "False", reason: "Updating", message: `updating ${plan.fields.join(", ")}` };
-    case "label":
-      if (plan.differs.length === 0) return AS_SPECIFIED;
-      return { status: "False", reason: "UpdatePending", message: stillDiffers(plan.differs) };
     case "replace":
       return { status: "False", reason: "Replacing", message: plan.why };
     case "leave":
       return { status: "Unknown", reason: "HostUnreachable", message: "what the host does not answer is not judged" };
     case "follow":
       return { status: "Unknown", reason: "Changing", message: "it is compared with spec once Fly has changed it" };
+    case "label":
     case "settle":
     case "start":
     case "stop":

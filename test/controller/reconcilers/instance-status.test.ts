@@ -72,7 +72,8 @@ const CASES: readonly Case[] = [
   },
   {
     reason: "its labels are repaired before the rest",
-    plan: { do: "label", metadata: {}, differs: ["env"] },
+    plan: { do: "label", metadata: {} },
+    differs: ["env"],
     synced: "False",
   },
   { reason: "not compared while Fly changes it", plan: { do: "follow", state: "started" }, synced: "Unknown" },
