@@ -3,6 +3,7 @@
 
 import { InvalidError, type Propagation } from "../../controller/admission/admission.ts";
 import { isJsonObject, type Json, type JsonObject, mergePatch } from "../../controller/kernel/json.ts";
+import { everything } from "../../controller/store/all-pages.ts";
 import { NotFoundError, StaleWriteError } from "../../controller/store/errors.ts";
 import type { Key, Precondition } from "../../controller/store/store.ts";
 import { type AnyResource, apiVersionOf, GROUP, type KindDef, qualifiedResource } from "../../crds/resource.ts";
@@ -11,7 +12,6 @@ import { optionalBody, parsedBody } from "../body.ts";
 import { applyWriter, fieldWriter, refuseForce } from "../field-writer.ts";
 import { HttpError, invalidField } from "../http-error.ts";
 import { mediaType } from "../request-guard.ts";
-import { everything } from "./all-pages.ts";
 import { jsonPatch } from "./json-patch.ts";
 import { dryRunOf, flag, listQuery, writeQuery } from "./query.ts";
 import type { Representation } from "./representation.ts";

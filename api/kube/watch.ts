@@ -2,6 +2,7 @@
 // line. History that is gone is told inside the stream with status 410: the client lists again.
 
 import { WATCH_BOOKMARK_MS } from "../../controller/limits.ts";
+import { type Everything, everything } from "../../controller/store/all-pages.ts";
 import { ExpiredError } from "../../controller/store/errors.ts";
 import type { Store, WatchEvent } from "../../controller/store/store.ts";
 import type { AnyResource, KindDef } from "../../crds/resource.ts";
@@ -9,7 +10,6 @@ import type { ApiContext } from "../api.ts";
 import { failureOf, kubeStatus } from "../failure.ts";
 import { invalidField } from "../http-error.ts";
 import { type LineStreamParts, lineStream } from "../line-stream.ts";
-import { type Everything, everything } from "./all-pages.ts";
 import { withBookmarks } from "./bookmarks.ts";
 import { flag, listQuery, revisionQuery, wholeNumber } from "./query.ts";
 import { type Representation, shapeOf } from "./representation.ts";

@@ -10,6 +10,7 @@ import type { Random } from "../kernel/random.ts";
 import { dropFinalizer } from "../runtime/finalizer.ts";
 import { runInformer } from "../runtime/informer.ts";
 import { createQueue } from "../runtime/queue.ts";
+import { everything } from "../store/all-pages.ts";
 import { NotFoundError } from "../store/errors.ts";
 import type { Key, Store } from "../store/store.ts";
 import { blocks, garbagePlan, type OwnerState, ownerState, withoutOwners } from "./garbage-plan.ts";
@@ -149,12 +150,8 @@ interface Dependent {
 async function dependentsOf({ store, kinds }: GarbageOptions, owner: AnyResource): Promise<readonly Dependent[]> {
   const found: Dependent[] = [];
   for (const kind of kinds) {
-    for (let from: string | undefined; ; ) {
-      const page = await store.list(kind, { owner: owner.metadata.uid, continue: from });
-      found.push(...page.items.map((object) => ({ kind, object })));
-      if (page.continue === undefined) break;
-      from = page.continue;
-    }
+    const { items } = await everything(store, kind, { owner: owner.metadata.uid });
+    found.push(...items.map((object) => ({ kind, object })));
   }
   return found;
 }

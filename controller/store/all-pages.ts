@@ -1,6 +1,6 @@
 // A list however long it is: the store answers it in pages, which hang together by one revision.
-import type { ListOptions, Store } from "../../controller/store/store.ts";
 import type { AnyResource, KindDef } from "../../crds/resource.ts";
+import type { ListOptions, Store } from "./store.ts";
 
 export interface Everything {
   readonly items: readonly AnyResource[];
