@@ -7,11 +7,10 @@ import type { Clock } from "../kernel/clock.ts";
 import { ConflictError, messageOf } from "../kernel/errors.ts";
 import type { Log } from "../kernel/log.ts";
 import type { Random } from "../kernel/random.ts";
-import { dropFinalizer } from "../runtime/finalizer.ts";
+import { dropFinalizer, ifThere } from "../runtime/finalizer.ts";
 import { runInformer } from "../runtime/informer.ts";
 import { createQueue } from "../runtime/queue.ts";
 import { everything } from "../store/all-pages.ts";
-import { NotFoundError } from "../store/errors.ts";
 import type { Key, Store } from "../store/store.ts";
 import { blocks, garbagePlan, type OwnerState, ownerState, withoutOwners } from "./garbage-plan.ts";
 
@@ -154,15 +153,6 @@ async function dependentsOf({ store, kinds }: GarbageOptions, owner: AnyResource
     found.push(...items.map((object) => ({ kind, object })));
   }
   return found;
-}
-
-/** What is gone already needs nothing any more. */
-async function ifThere(work: Promise<unknown>): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error;
-  }
 }
 
 function nameOf(kind: KindDef, { namespace = "", name }: Key): string {

@@ -4,9 +4,8 @@ import { eventKind } from "../../crds/event.ts";
 import { NAMESPACE_FINALIZER, type Namespace, namespaceKind } from "../../crds/namespace.ts";
 import type { KindDef } from "../../crds/resource.ts";
 import type { Admission } from "../admission/admission.ts";
-import { dropFinalizer } from "../runtime/finalizer.ts";
+import { dropFinalizer, ifThere } from "../runtime/finalizer.ts";
 import type { Reconciler } from "../runtime/reconciler.ts";
-import { NotFoundError } from "../store/errors.ts";
 import type { Store } from "../store/store.ts";
 
 export interface NamespaceOptions {
@@ -26,11 +25,7 @@ export function createNamespaceReconciler({ store, admission, kinds }: Namespace
     const { items } = await store.list(kind, { namespace });
     for (const { metadata } of items) {
       if (metadata.deletionTimestamp !== undefined) continue;
-      try {
-        await admission.delete(kind, { namespace, name: metadata.name }, { uid: metadata.uid });
-      } catch (error) {
-        if (!(error instanceof NotFoundError)) throw error;
-      }
+      await ifThere(admission.delete(kind, { namespace, name: metadata.name }, { uid: metadata.uid }));
     }
     return items.length;
   }

@@ -7,7 +7,8 @@ import { RUN_LABEL, type WorkflowRun } from "../../crds/workflow-run.ts";
 import { type Admission, ForbiddenError, InvalidError } from "../admission/admission.ts";
 import { TransientError } from "../kernel/errors.ts";
 import { WORKFLOW_GRACE_MS } from "../limits.ts";
-import { AlreadyExistsError, NotFoundError } from "../store/errors.ts";
+import { ifThere } from "../runtime/finalizer.ts";
+import { AlreadyExistsError } from "../store/errors.ts";
 import type { Key, Store } from "../store/store.ts";
 import { withoutOwners } from "./garbage-plan.ts";
 import type { InstanceView } from "./step-plan.ts";
@@ -86,13 +87,13 @@ export function createRunInstances(store: Store, admission: Admission): RunInsta
     async remove(run) {
       for (const { key, instance } of await own(run)) {
         if (instance.metadata.deletionTimestamp) continue;
-        await gone(admission.delete(instanceKind, key, { uid: instance.metadata.uid }));
+        await ifThere(admission.delete(instanceKind, key, { uid: instance.metadata.uid }));
       }
     },
     async keep(run) {
       for (const { key, instance } of await own(run)) {
         const without = (current: Instance) => withoutOwners(current, [run.metadata.uid]);
-        await gone(admission.update(instanceKind, key, without, { uid: instance.metadata.uid }));
+        await ifThere(admission.update(instanceKind, key, without, { uid: instance.metadata.uid }));
       }
     },
   };
@@ -144,12 +145,4 @@ function notOwn({ metadata }: Instance): InstanceView {
   if (metadata.deletionTimestamp) return waiting(metadata.name, "one of that name is being deleted");
   const message = `instance ${metadata.name} exists and is not of this run; delete it, or name the run otherwise`;
   return { state: "Failed", name: metadata.name, reason: "InstanceNameTaken", message };
-}
-
-async function gone(change: Promise<unknown>): Promise<void> {
-  try {
-    await change;
-  } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error; // somebody else removed it, which is as good
-  }
 }

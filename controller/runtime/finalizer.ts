@@ -30,8 +30,13 @@ export async function dropFinalizer<R extends AnyResource>(
       current,
       (current.metadata.finalizers ?? []).filter((each) => each !== finalizer),
     );
+  await ifThere(admission.update(kind, { namespace, name }, without, { uid }));
+}
+
+/** What is gone already needs nothing any more. */
+export async function ifThere(change: Promise<unknown>): Promise<void> {
   try {
-    await admission.update(kind, { namespace, name }, without, { uid });
+    await change;
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
   }
